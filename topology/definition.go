@@ -1,0 +1,226 @@
+package topology
+
+import (
+	"time"
+
+	"rondo/topology/diag"
+	"rondo/topology/value"
+)
+
+// Definition is one version of a workflow as its author wrote it: complete,
+// with places, unchecked. Parse makes one out of YAML, Compile checks it and
+// makes a Plan that decides.
+type Definition struct {
+	Name    string
+	Version int // from 1
+	Doc     string
+	Pos     diag.Pos
+
+	Messages []*Message // in the order of the file
+	Again    Again
+	Start    []*Rule // message name → reaction
+	Deadline *When   // of the instance, from its start
+	Anytime  []*Rule // message name → reaction
+	Do       []*Step
+	Catch    []*Rule // error name or "any" → reaction
+
+	Output *Template
+	Search []string
+	Keep   *When // how long a finished instance is remembered; nil: DefaultKeep
+
+	// Source is the YAML text, Files the schema files that it names, by the
+	// name used in the text. Both together are what Digest covers and what is
+	// deployed.
+	Source []byte
+	Files  map[string][]byte
+}
+
+// Again is what a start message does to a key that lives or has ended.
+type Again string
+
+const (
+	AgainNever   Again = "never" // the default
+	AgainEnded   Again = "ended"
+	AgainQueue   Again = "queue"
+	AgainRestart Again = "restart"
+)
+
+// Message is one record type that a workflow reads or writes.
+type Message struct {
+	Name   string
+	Pos    diag.Pos
+	Topic  string
+	Type   string // the name on the wire; default Name
+	Key    *Expr
+	When   *Expr
+	Format string // avro, json, text, bytes; "" is found out per record
+	Schema string // a file (has a dot or a slash) or a registry subject; or ""
+
+	Correlate string // a variable; see language reference "Another key"
+	Early     Early
+	ID        *Expr
+
+	Timeout *When
+	Retry   *Retry
+}
+
+// Early says what becomes of an event that comes before the step that listens
+// for it (Mode hold, drop, reject) or before its instance (Hold > 0).
+type Early struct {
+	Mode string // "hold" (default), "drop", "reject"
+	Hold time.Duration
+}
+
+// Expr is an expression in CEL, with its place.
+type Expr struct {
+	Text string
+	Pos  diag.Pos
+}
+
+// Template is a value in which expressions may stand at any depth. Exactly one
+// of Expr, List, Map is set; if none is, it is the Literal (which may be nil).
+type Template struct {
+	Pos     diag.Pos
+	Expr    *Expr
+	Literal value.Value
+	List    []*Template
+	Map     []Field
+}
+
+// Field is one entry of a Template's map; Fields keep the order of the file.
+type Field struct {
+	Name  string
+	Pos   diag.Pos
+	Value *Template
+}
+
+// When is a time that the author wrote: a fixed duration, or an expression
+// that gives a duration (from now) or a timestamp (at).
+type When struct {
+	Pos      diag.Pos
+	Duration time.Duration
+	Expr     *Expr
+}
+
+// Retry is the attempts of a call.
+type Retry struct {
+	Pos      diag.Pos
+	Attempts int // the first included; 0 is unlimited
+	Backoff  time.Duration
+	Factor   int // thousandths
+	Max      time.Duration
+	Jitter   int // thousandths
+	Within   time.Duration
+	Errors   []string
+}
+
+// Rule is "name → what then": a message (start, anytime, listen, await) or an
+// error (catch) with its alternatives, the first of which that holds is taken.
+type Rule struct {
+	Name         string
+	Pos          diag.Pos
+	Alternatives []*Step
+}
+
+// Step is a step of a list, or, without a name, a reaction: at most one
+// action, and what surrounds it. Order: If, Set, Action, Then.
+type Step struct {
+	Name string // "" for a reaction
+	Pos  diag.Pos
+
+	When *Expr // reactions and alternatives only
+	If   *Expr
+	Set  []Assignment
+
+	Action Action // nil: none
+
+	Timeout    *When
+	Retry      *Retry
+	Catch      []*Rule
+	Then       *Target
+	Compensate *Step // undoes this step; its Name is ""
+}
+
+// Assignment sets one variable.
+type Assignment struct {
+	Name  string
+	Pos   diag.Pos
+	Value *Template
+}
+
+// Target is where to go next: the name of a step, "exit", or an expression
+// that yields one.
+type Target struct {
+	Pos  diag.Pos
+	Name string
+	Expr *Expr
+}
+
+// Action is what a step does: one of the types below.
+type Action interface{ action() }
+
+// Send emits a command; with Await it is a call.
+type Send struct {
+	Message string
+	Pos     diag.Pos
+	With    *Template // nil: no payload written; a Template with Literal nil is a tombstone
+	Headers []Field
+	Await   []*Rule
+}
+
+// Listen waits for events without a command.
+type Listen struct {
+	Pos   diag.Pos
+	Rules []*Rule
+	Until *Expr
+	Idle  *When
+}
+
+// Wait waits for a time.
+type Wait struct {
+	Pos diag.Pos
+	For *When
+}
+
+// Switch takes the first alternative that holds.
+type Switch struct {
+	Pos          diag.Pos
+	Alternatives []*Step
+}
+
+// Block is a list of steps in place of an action.
+type Block struct {
+	Pos diag.Pos
+	Do  []*Step
+}
+
+// Raise raises an error by name, with data.
+type Raise struct {
+	Pos     diag.Pos
+	Error   string // a name, unless Name is set
+	Name    *Expr  // `raise: =expr`; nil for a literal name
+	Message *Template
+	Data    *Template
+}
+
+// End finishes the instance.
+type End struct {
+	Pos     diag.Pos
+	Fail    *Template // nil: complete
+	Message *Template
+	Data    *Template
+}
+
+// Undo is the bare word `compensate` as a step's action.
+type Undo struct {
+	Pos diag.Pos
+}
+
+func (*Send) action()   {}
+func (*Listen) action() {}
+func (*Wait) action()   {}
+func (*Switch) action() {}
+func (*Block) action()  {}
+func (*Raise) action()  {}
+func (*End) action()    {}
+func (*Undo) action()   {}
