@@ -1,0 +1,211 @@
+package verdict
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Scope says which records belong to a run.
+type Scope struct {
+	Run    string       // begins the ids of the run's orders
+	Group  string       // the orchestrator's consumer group
+	Topics Topics       // where to look
+	Start  kadm.Offsets // the ends of the topics before the run began
+}
+
+// Mark notes the ends of the topics: what a run writes comes behind them.
+func Mark(ctx context.Context, admin *kadm.Client, topics Topics) (kadm.Offsets, error) {
+	ends, err := admin.ListEndOffsets(ctx, topics.All()...)
+	if err != nil {
+		return nil, fmt.Errorf("note the ends of the topics: %w", err)
+	}
+	if err := ends.Error(); err != nil {
+		return nil, fmt.Errorf("note the ends of the topics: %w", err)
+	}
+	return ends.Offsets(), nil
+}
+
+// Read reads the topics read_committed from the marks to their ends, with a
+// client of its own. Nothing may be writing any more, or the books are of
+// different moments.
+func Read(ctx context.Context, seeds []string, scope Scope) (*Books, error) {
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(seeds...),
+		kgo.ClientID("rondo-demo-verdict"),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		// The record before the last stable offset may be a marker: only with
+		// markers shown does the reader see that it has come to the end.
+		kgo.KeepControlRecords(),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("open the verdict's reader: %w", err)
+	}
+	defer cl.Close()
+	admin := kadm.NewClient(cl)
+	ends, open, err := stableEnds(ctx, admin, scope.Topics)
+	if err != nil {
+		return nil, err
+	}
+	books := &Books{Run: scope.Run, Open: open}
+	if books.Unread, err = unread(ctx, admin, scope); err != nil {
+		return nil, err
+	}
+	records, err := readBetween(ctx, cl, scope.Start, ends)
+	if err != nil {
+		return nil, err
+	}
+	books.file(records, scope.Topics)
+	return books, nil
+}
+
+// stableEnds lists the last stable offsets, and the partitions in which a
+// transaction is open at the end.
+func stableEnds(ctx context.Context, admin *kadm.Client, topics Topics) (kadm.Offsets, []Place, error) {
+	stable, err := admin.ListCommittedOffsets(ctx, topics.All()...)
+	if err == nil {
+		err = stable.Error()
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the stable ends of the topics: %w", err)
+	}
+	ends, err := admin.ListEndOffsets(ctx, topics.All()...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the ends of the topics: %w", err)
+	}
+	var open []Place
+	stable.Each(func(l kadm.ListedOffset) {
+		if end, ok := ends.Lookup(l.Topic, l.Partition); ok && l.Offset < end.Offset {
+			open = append(open, Place{l.Topic, l.Partition, l.Offset})
+		}
+	})
+	sortPlaces(open)
+	return stable.Offsets(), open, nil
+}
+
+// unread lists the inputs that the orchestrator's group has not committed.
+func unread(ctx context.Context, admin *kadm.Client, scope Scope) ([]Place, error) {
+	inputs := append([]string{scope.Topics.Orders}, scope.Topics.Events...)
+	ends, err := admin.ListCommittedOffsets(ctx, inputs...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the ends of the inputs: %w", err)
+	}
+	committed, err := admin.FetchOffsets(ctx, scope.Group)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the offsets of group %s: %w", scope.Group, err)
+	}
+	var behind []Place
+	ends.Each(func(end kadm.ListedOffset) {
+		at := int64(0)
+		if start, ok := scope.Start.Lookup(end.Topic, end.Partition); ok {
+			at = start.At
+		}
+		if c, ok := committed.Lookup(end.Topic, end.Partition); ok {
+			at = max(at, c.At)
+		}
+		if at < end.Offset {
+			behind = append(behind, Place{end.Topic, end.Partition, at})
+		}
+	})
+	sortPlaces(behind)
+	return behind, nil
+}
+
+func sortPlaces(places []Place) {
+	slices.SortFunc(places, func(a, b Place) int {
+		if c := strings.Compare(a.Topic, b.Topic); c != 0 {
+			return c
+		}
+		return int(a.Partition - b.Partition)
+	})
+}
+
+// readBetween reads every partition from its start to its end. Records of one
+// partition stay in their order.
+func readBetween(ctx context.Context, cl *kgo.Client, start, ends kadm.Offsets) ([]Record, error) {
+	left := map[string]map[int32]int64{}
+	assign := map[string]map[int32]kgo.Offset{}
+	open := 0
+	ends.Each(func(end kadm.Offset) {
+		from, ok := start.Lookup(end.Topic, end.Partition)
+		if !ok || from.At >= end.At {
+			return
+		}
+		if left[end.Topic] == nil {
+			left[end.Topic], assign[end.Topic] = map[int32]int64{}, map[int32]kgo.Offset{}
+		}
+		left[end.Topic][end.Partition] = end.At
+		assign[end.Topic][end.Partition] = kgo.NewOffset().At(from.At)
+		open++
+	})
+	cl.AddConsumePartitions(assign)
+	var out []Record
+	for open > 0 {
+		fetches := cl.PollFetches(ctx)
+		if err := fetchError(fetches); err != nil {
+			return nil, err
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			end := left[r.Topic][r.Partition]
+			if r.Offset < end && !r.Attrs.IsControl() {
+				out = append(out, recordOf(r))
+			}
+			if r.Offset == end-1 {
+				open--
+			}
+		})
+	}
+	return out, nil
+}
+
+func fetchError(fetches kgo.Fetches) error {
+	var errs []error
+	fetches.EachError(func(topic string, partition int32, err error) {
+		errs = append(errs, fmt.Errorf("read %s/%d: %w", topic, partition, err))
+	})
+	return errors.Join(errs...)
+}
+
+func recordOf(r *kgo.Record) Record {
+	headers := make(map[string]string, len(r.Headers))
+	for _, h := range r.Headers {
+		headers[h.Key] = string(h.Value)
+	}
+	return Record{
+		Place:   Place{r.Topic, r.Partition, r.Offset},
+		Time:    r.Timestamp,
+		Key:     string(r.Key),
+		Value:   r.Value,
+		Headers: headers,
+	}
+}
+
+// file puts the records where they belong.
+func (b *Books) file(records []Record, topics Topics) {
+	for _, r := range records {
+		switch {
+		case r.Topic == topics.Orders:
+			b.Orders = append(b.Orders, r)
+		case r.Topic == topics.Status || slices.Contains(topics.Commands, r.Topic):
+			b.Commands = append(b.Commands, r)
+		case slices.Contains(topics.Events, r.Topic):
+			b.Events = append(b.Events, r)
+		case r.Topic == topics.Ledger:
+			b.Ledger = append(b.Ledger, r)
+		case r.Topic == topics.DeadLetters:
+			b.DeadLetters = append(b.DeadLetters, r)
+		}
+	}
+}
