@@ -1,20 +1,21 @@
 package topology
 
 import (
+	"strings"
 	"time"
 
 	"rondo/topology/diag"
 	"rondo/topology/value"
 )
 
-// Definition is one version of a workflow as its author wrote it: complete,
-// with places, unchecked. Parse makes one out of YAML, Compile checks it and
-// makes a Plan that decides.
+// Definition is one version of a workflow as its author wrote it: complete, with
+// places. Parse makes one out of YAML and checks its structure; Compile checks
+// its expressions and makes a Plan that decides.
 type Definition struct {
 	Name    string
 	Version int // from 1
 	Doc     string
-	Pos     diag.Pos
+	Pos     diag.Pos // of the name
 
 	Messages []*Message // in the order of the file
 	Again    Again
@@ -24,13 +25,14 @@ type Definition struct {
 	Do       []*Step
 	Catch    []*Rule // error name or "any" → reaction
 
-	Output *Template
-	Search []string
-	Keep   *When // how long a finished instance is remembered; nil: DefaultKeep
+	Output    *Template
+	Search    []string
+	SearchPos []diag.Pos // of each name in Search
+	Keep      *When      // how long a finished instance is remembered; nil: DefaultKeep
 
 	// Source is the YAML text, Files the schema files that it names, by the
 	// name used in the text. Both together are what Digest covers and what is
-	// deployed.
+	// deployed (see Digest).
 	Source []byte
 	Files  map[string][]byte
 }
@@ -47,21 +49,33 @@ const (
 
 // Message is one record type that a workflow reads or writes.
 type Message struct {
-	Name   string
-	Pos    diag.Pos
-	Topic  string
-	Type   string // the name on the wire; default Name
-	Key    *Expr
-	When   *Expr
-	Format string // avro, json, text, bytes; "" is found out per record
-	Schema string // a file (has a dot or a slash) or a registry subject; or ""
+	Name      string
+	Pos       diag.Pos
+	Topic     string
+	TopicPos  diag.Pos
+	Type      string // the name on the wire; default Name
+	Key       *Expr
+	When      *Expr
+	Format    string // avro, json, text, bytes; "" is found out per record
+	Schema    string // a file or a registry subject (see SchemaFile); or ""
+	SchemaPos diag.Pos
 
-	Correlate string // a variable; see language reference "Another key"
-	Early     Early
-	ID        *Expr
+	Correlate    string // a variable; see language reference "Another key"
+	CorrelatePos diag.Pos
+	Early        Early
+	ID           *Expr
 
 	Timeout *When
 	Retry   *Retry
+}
+
+// SchemaFile reports whether Schema names a file, to be found in
+// Definition.Files, and not a subject of the registry: files end in .avsc or
+// .json or have a slash, which no subject has. A dot alone does not make a file,
+// for subjects are named after topics ("shop.orders-value").
+func (m *Message) SchemaFile() bool {
+	return strings.HasSuffix(m.Schema, ".avsc") || strings.HasSuffix(m.Schema, ".json") ||
+		strings.Contains(m.Schema, "/")
 }
 
 // Early says what becomes of an event that comes before the step that listens
@@ -71,10 +85,34 @@ type Early struct {
 	Hold time.Duration
 }
 
-// Expr is an expression in CEL, with its place.
+// Expr is an expression in CEL, with its place: Pos is that of the first
+// character of Text, behind the `=` and the quote.
 type Expr struct {
 	Text string
 	Pos  diag.Pos
+
+	// turns are the characters of Text at which the place in the file is not
+	// the one beside the former's, for Text was folded or had escapes.
+	turns []turn
+}
+
+// turn says that the character of a text at Offset stands at Line and Column.
+type turn struct {
+	Offset       int
+	Line, Column int
+}
+
+// At is the place in the file of the character of Text at offset (from 0, in
+// characters), also where the text was folded over lines or had escapes.
+func (e *Expr) At(offset int) diag.Pos {
+	at := turn{Line: e.Pos.Line, Column: e.Pos.Column}
+	for _, t := range e.turns {
+		if t.Offset > offset {
+			break
+		}
+		at = t
+	}
+	return diag.Pos{File: e.Pos.File, Line: at.Line, Column: at.Column + offset - at.Offset}
 }
 
 // Template is a value in which expressions may stand at any depth. Exactly one
@@ -109,9 +147,10 @@ type Retry struct {
 	Backoff  time.Duration
 	Factor   int // thousandths
 	Max      time.Duration
-	Jitter   int // thousandths
-	Within   time.Duration
+	Jitter   int           // thousandths
+	Within   time.Duration // 0: no bound
 	Errors   []string
+	ErrorPos []diag.Pos // of each name in Errors, where the author wrote them
 }
 
 // Rule is "name → what then": a message (start, anytime, listen, await) or an
@@ -125,8 +164,8 @@ type Rule struct {
 // Step is a step of a list, or, without a name, a reaction: at most one
 // action, and what surrounds it. Order: If, Set, Action, Then.
 type Step struct {
-	Name string // "" for a reaction
-	Pos  diag.Pos
+	Name string   // "" for a reaction
+	Pos  diag.Pos // of the name; of a reaction, where it begins
 
 	When *Expr // reactions and alternatives only
 	If   *Expr
@@ -162,7 +201,7 @@ type Action interface{ action() }
 // Send emits a command; with Await it is a call.
 type Send struct {
 	Message string
-	Pos     diag.Pos
+	Pos     diag.Pos  // of the message's name
 	With    *Template // nil: no payload written; a Template with Literal nil is a tombstone
 	Headers []Field
 	Await   []*Rule
