@@ -1,0 +1,77 @@
+package console
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"rondo/processor"
+)
+
+// Node is what the endpoints ask. *processor.Node is one. Status must return
+// at once, whatever the node is doing.
+type Node interface {
+	Status() processor.Status
+}
+
+// metricsAtOnce bounds the scrapes that are answered side by side; others get
+// a 503 rather than the node's time.
+const metricsAtOnce = 4
+
+// Handler answers /metrics, /livez and /readyz for a node and its metrics.
+func Handler(node Node, metrics prometheus.Gatherer) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: metricsAtOnce}))
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { live(w, node.Status()) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, node.Status()) })
+	return mux
+}
+
+// liveness is the body of /livez.
+type liveness struct {
+	Live   bool   `json:"live"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func live(w http.ResponseWriter, s processor.Status) {
+	body := liveness{Live: s.Live}
+	if !s.Live {
+		body.Reason = s.Reason
+	}
+	answer(w, s.Live, body)
+}
+
+// readiness is the body of /readyz.
+type readiness struct {
+	Ready      bool       `json:"ready"`
+	Partitions partitions `json:"partitions"`
+	Reason     string     `json:"reason,omitempty"`
+}
+
+type partitions struct {
+	Owned     int `json:"owned"`
+	Restoring int `json:"restoring"`
+	Running   int `json:"running"`
+}
+
+func ready(w http.ResponseWriter, s processor.Status) {
+	answer(w, s.Ready, readiness{Ready: s.Ready, Partitions: partitions(s.Partitions), Reason: s.Reason})
+}
+
+// answer writes body with 200 where good, else 503. A reader that has gone
+// away while it is written is no event.
+func answer(w http.ResponseWriter, good bool, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !good {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_, _ = w.Write(append(text, '\n'))
+}
