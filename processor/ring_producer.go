@@ -51,8 +51,8 @@ func ringClientOptions(cfg RingConfig, id string) []kgo.Opt {
 		kgo.UnknownTopicRetries(8),
 		// An error that has to wait for newer metadata waits for as long; the
 		// default is 5 s.
-		kgo.MetadataMinAge(20*time.Millisecond),
-		kgo.ConcurrentTransactionsBackoff(2*time.Millisecond),
+		kgo.MetadataMinAge(20 * time.Millisecond),
+		kgo.ConcurrentTransactionsBackoff(2 * time.Millisecond),
 		kgo.RetryBackoffFn(ringBackoff),
 	}
 }
