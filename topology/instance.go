@@ -1,0 +1,294 @@
+package topology
+
+import (
+	"slices"
+
+	"rondo/topology/value"
+)
+
+// Instance is one run of a workflow for one key: everything that is known of it
+// between two decisions.
+//
+// An Instance is never changed once a decision has returned it: Decide copies
+// what it changes and shares the rest. Whoever holds one may read it from any
+// goroutine, and must not write to it or to anything that it points to.
+type Instance struct {
+	Workflow string
+	Key      string
+	Version  int
+	Run      string // names the start: "topic/partition/offset"
+	Status   Status
+	Started  Instant
+	At       Instant // of the last decision that changed it
+
+	// Branches are where it stands: the main line first, then reactions of
+	// `anytime` in the order in which they began. Empty once it has ended.
+	Branches []*Branch
+	Vars     *value.Map // of the workflow's scope; a variable that was never set is absent
+	Entries  []*Entry   // what `compensate` would undo, oldest first
+
+	Held   []*Kept  // events kept for a step that will listen, oldest first
+	Queue  []*Kept  // inputs kept while it was stopped or busy, oldest first
+	Starts []*Kept  // start messages that wait for its end (`again: queue`, `restart`)
+	Seen   []string // ids of events taken, for messages with an `id`; oldest first
+
+	Incident *Incident // what stopped it; set while Status is StatusIncident
+
+	Deadline       Timer
+	DeadlinePassed bool // it passed while the workflow's `catch` ran
+	// Owed is true when a decision ended before the instance was at rest: it
+	// goes on before it considers anything else.
+	Owed bool
+
+	Sent  int64 // commands sent so far, attempts not counted: the n of the next command id
+	Arms  int64 // timers armed so far
+	Made  int64 // compensation entries made so far
+	Steps int64 // steps since the last input, for the limit `limit.spin`
+
+	// What is known of one that has ended.
+	EndedAt Instant
+	Forget  Timer       // when it is forgotten
+	Failure *Failure    // why, unless it completed
+	Output  value.Value // what the definition's `output` gave
+	Search  *value.Map  // the variables by which it can be found, as they were at the end
+}
+
+// Status is the state of an instance as its operators see it.
+type Status string
+
+const (
+	StatusRunning      Status = "running"
+	StatusCompensating Status = "compensating"
+	StatusPaused       Status = "paused"
+	StatusIncident     Status = "incident"
+
+	StatusCompleted  Status = "completed"
+	StatusFailed     Status = "failed"
+	StatusCancelled  Status = "cancelled"
+	StatusTerminated Status = "terminated"
+)
+
+// Final reports whether nothing comes after s.
+func (s Status) Final() bool {
+	switch s {
+	case StatusCompleted, StatusFailed, StatusCancelled, StatusTerminated:
+		return true
+	}
+	return false
+}
+
+// Stopped reports whether an instance in s queues what comes and fires no timer.
+func (s Status) Stopped() bool { return s == StatusPaused || s == StatusIncident }
+
+// BranchKind says what a branch of an instance is.
+type BranchKind string
+
+const (
+	BranchMain    BranchKind = "main"
+	BranchAnytime BranchKind = "anytime"
+)
+
+// Branch is one line of an instance: a stack of what was entered and not left
+// yet, the outermost first. The last frame is the step that waits.
+type Branch struct {
+	ID     int64 // unique within the instance; 0 is the main line
+	Parent int64 // the branch that began it; of the main line itself
+	Kind   BranchKind
+	Place  string // anytime: the reaction
+	Frames []Frame
+	// Next is the step to be entered next, within the last frame; "" when the
+	// branch waits. At rest it is "" everywhere.
+	Next string
+	Vars *value.Map // of the branch's own scope
+}
+
+// Frame is a step or a reaction that was entered and not left yet.
+type Frame struct {
+	Place   string
+	Since   Instant
+	Event   *Event   // the event that this reaction took
+	Error   *Failure // the error that this reaction handles
+	Entry   *Entry   // what this compensation undoes
+	Mark    int64    // Instance.Made when it was entered: later entries are its own
+	Call    *Call    // of a call
+	Timeout Timer    // of the attempt, the listen or the block
+	Wake    Timer    // of a wait; before the next attempt; `idle` of a listen
+}
+
+// Call is a command whose outcome is awaited. It is over once an outcome was
+// taken.
+type Call struct {
+	Command string  // rondo-command-id: 32 hex digits
+	Attempt int     // the last one that was sent, from 1
+	Base    int     // attempts sent before an operator let it begin again
+	First   Instant // when attempt Base+1 was sent
+	Over    bool
+	Spent   bool // a compensation that failed: nothing is tried until an operator acts
+}
+
+// Timer is when something is due. The zero Timer is not armed.
+type Timer struct {
+	Due Instant
+	Arm int64 // from 1, in the order of arming: decides between equal Dues
+}
+
+// Armed reports whether t is due some time.
+func (t Timer) Armed() bool { return t.Arm != 0 }
+
+// before reports whether t fires before u.
+func (t Timer) before(u Timer) bool {
+	if t.Armed() != u.Armed() {
+		return t.Armed()
+	}
+	return t.Due < u.Due || t.Due == u.Due && t.Arm < u.Arm
+}
+
+// Entry is one visit of a step that can be undone.
+type Entry struct {
+	Seq     int64      // in the order of making, from 1
+	Place   string     // the step
+	Branch  int64      // the branch that made it
+	Command string     // its command id; "" if it sent none
+	Done    bool       // false: in doubt
+	Vars    *value.Map // what the compensation reads, as it was
+}
+
+// Kept is an input that is kept for later, with the time of its coming.
+type Kept struct {
+	At    Instant
+	Event *Event // nil: a timer, or a step that was to be continued
+	Timer bool
+}
+
+// Failure is an error of the workflow language, as `error` shows it.
+type Failure struct {
+	Name    string
+	Message string
+	Step    string // place where it was raised
+	Data    value.Value
+	At      Instant
+	Cause   *Failure // the error during whose handling it was raised
+}
+
+// Incident is why an instance has stopped until an operator acts.
+type Incident struct {
+	At    Instant
+	Fault Fault
+	// Input is what was being decided; its decision has changed nothing and is
+	// made again by `retry`. Nil for a compensation that failed: `retry` sends
+	// it again.
+	Input  *Kept
+	Branch int64 // of a compensation that failed
+}
+
+// Ended reports whether i is over: it considers nothing and is only remembered.
+func (i *Instance) Ended() bool { return i.Status.Final() }
+
+// NextTimer returns when the instance's earliest timer is due. One that has
+// not come to rest is due at once. One that is stopped has no timers until it
+// goes on; theirs then may be due in the past.
+func (i *Instance) NextTimer() (due Instant, ok bool) {
+	if i.Owes() {
+		return i.At, true
+	}
+	next := i.nextTimer()
+	return next.timer.Due, next.timer.Armed()
+}
+
+// Owes reports whether i has something to do before it considers its next
+// input: decide on it with Input{At: …} until it owes nothing.
+func (i *Instance) Owes() bool {
+	switch {
+	case i.Status.Stopped():
+		return false
+	case i.Ended():
+		return len(i.Starts) > 0
+	}
+	return i.Owed || len(i.Queue) > 0
+}
+
+// armed is a timer and whose it is.
+type armed struct {
+	timer  Timer
+	kind   timerKind
+	branch int64
+	depth  int // of the frame within the branch
+}
+
+type timerKind int
+
+const (
+	timerNone timerKind = iota
+	timerForget
+	timerDeadline
+	timerTimeout
+	timerWake
+)
+
+func (a *armed) consider(t Timer, kind timerKind, branch int64, depth int) {
+	if t.Armed() && t.before(a.timer) {
+		*a = armed{t, kind, branch, depth}
+	}
+}
+
+// nextTimer returns the timer that fires first; its kind is timerNone if none
+// is armed.
+func (i *Instance) nextTimer() armed {
+	var next armed
+	if i.Status.Stopped() {
+		return next
+	}
+	next.consider(i.Forget, timerForget, 0, 0)
+	next.consider(i.Deadline, timerDeadline, 0, 0)
+	for _, b := range i.Branches {
+		for depth := range b.Frames {
+			f := &b.Frames[depth]
+			next.consider(f.Timeout, timerTimeout, b.ID, depth)
+			next.consider(f.Wake, timerWake, b.ID, depth)
+		}
+	}
+	return next
+}
+
+// branch returns the branch with an id, or nil.
+func (i *Instance) branch(id int64) *Branch {
+	for _, b := range i.Branches {
+		if b.ID == id {
+			return b
+		}
+	}
+	return nil
+}
+
+// main returns the main line, or nil once it has run to its end.
+func (i *Instance) main() *Branch { return i.branch(mainID) }
+
+// mainID is the id of the main line.
+const mainID = 0
+
+// clone returns a copy of b whose frames may be changed.
+func (b *Branch) clone() *Branch {
+	out := *b
+	out.Frames = slices.Clone(b.Frames)
+	return &out
+}
+
+// top returns the innermost frame, or nil.
+func (b *Branch) top() *Frame {
+	if len(b.Frames) == 0 {
+		return nil
+	}
+	return &b.Frames[len(b.Frames)-1]
+}
+
+// Places returns the names of the steps and reactions where the instance waits, in
+// the order of its branches.
+func (i *Instance) Places() []string {
+	var out []string
+	for _, b := range i.Branches {
+		if top := b.top(); top != nil {
+			out = append(out, top.Place)
+		}
+	}
+	return out
+}

@@ -1,0 +1,80 @@
+package topology
+
+import "time"
+
+// Limits bound what one instance may ask for. A zero field has the default
+// that DefaultLimits gives.
+type Limits struct {
+	Command      int           // bytes of a command's payload: limit.payload
+	Variable     int           // bytes of one variable: limit.size
+	Instance     int           // bytes of an instance: limit.size
+	Key          int           // bytes of an instance key: dead letter
+	Keys         int           // instances that one event is for: dead letter
+	Held         int           // events kept for a step that will listen: dead letter
+	Queue        int           // inputs kept while stopped: dead letter
+	Starts       int           // start messages that wait for the end: dead letter
+	Seen         int           // ids of events: the oldest is forgotten
+	Branches     int           // at once: limit.branches
+	Entries      int           // compensation entries: limit.entries
+	StepsAtOnce  int           // in one decision: it goes on in the next one
+	StepsUnasked int           // without an input: limit.spin
+	TimerAhead   time.Duration // limit.timer
+	KeepMax      time.Duration
+}
+
+// DefaultKeep is how long a finished instance is remembered, unless its
+// definition says otherwise.
+const DefaultKeep = 24 * time.Hour
+
+const day = 24 * time.Hour
+
+// DefaultLimits are the limits that hold where Options say nothing.
+func DefaultLimits() Limits {
+	return Limits{
+		Command:      768 << 10,
+		Variable:     512 << 10,
+		Instance:     16 << 20,
+		Key:          512,
+		Keys:         1000,
+		Held:         100,
+		Queue:        10_000,
+		Starts:       1000,
+		Seen:         64,
+		Branches:     1000,
+		Entries:      10_000,
+		StepsAtOnce:  1000,
+		StepsUnasked: 10_000,
+		TimerAhead:   10 * 365 * day,
+		KeepMax:      365 * day,
+	}
+}
+
+// withDefaults returns l with the zero fields filled in.
+func (l Limits) withDefaults() Limits {
+	d := DefaultLimits()
+	fill := func(field *int, value int) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	fill(&l.Command, d.Command)
+	fill(&l.Variable, d.Variable)
+	fill(&l.Instance, d.Instance)
+	fill(&l.Key, d.Key)
+	fill(&l.Keys, d.Keys)
+	fill(&l.Held, d.Held)
+	fill(&l.Queue, d.Queue)
+	fill(&l.Starts, d.Starts)
+	fill(&l.Seen, d.Seen)
+	fill(&l.Branches, d.Branches)
+	fill(&l.Entries, d.Entries)
+	fill(&l.StepsAtOnce, d.StepsAtOnce)
+	fill(&l.StepsUnasked, d.StepsUnasked)
+	if l.TimerAhead == 0 {
+		l.TimerAhead = d.TimerAhead
+	}
+	if l.KeepMax == 0 {
+		l.KeepMax = d.KeepMax
+	}
+	return l
+}
