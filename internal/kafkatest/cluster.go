@@ -1,0 +1,175 @@
+package kafkatest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/internal/devbroker"
+)
+
+// Cluster is what a test runs against.
+type Cluster struct {
+	// Name tells the kinds apart: "embedded", "kafka-1" or "kafka-3", with the
+	// number of brokers.
+	Name string
+
+	// Addrs are the brokers' addresses, host:port.
+	Addrs []string
+
+	// Fake is the embedded broker, for injecting faults; nil if it is not one.
+	Fake *kfake.Cluster
+
+	// Kafka is the real thing, for killing brokers; nil if it is not that. Only
+	// a cluster of Start may be harmed.
+	Kafka *Kafka
+}
+
+// Real reports whether this is Apache Kafka.
+func (c *Cluster) Real() bool { return c.Kafka != nil }
+
+// Each runs a test on every kind of cluster, as subtests named after them.
+func Each(t *testing.T, test func(t *testing.T, cluster *Cluster)) {
+	t.Helper()
+	t.Run("embedded", func(t *testing.T) { test(t, Embedded(t, 1)) })
+	EachReal(t, test)
+}
+
+// EachReal is Each without the embedded broker.
+func EachReal(t *testing.T, test func(t *testing.T, cluster *Cluster)) {
+	t.Helper()
+	for _, nodes := range []int{1, 3} {
+		t.Run(realName(nodes), func(t *testing.T) { test(t, Shared(t, nodes)) })
+	}
+}
+
+func realName(nodes int) string { return fmt.Sprintf("kafka-%d", nodes) }
+
+// Embedded starts an embedded broker for one test.
+func Embedded(t testing.TB, nodes int) *Cluster {
+	t.Helper()
+	broker, err := devbroker.Start(devbroker.Config{Nodes: nodes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	return &Cluster{Name: "embedded", Addrs: broker.Addrs(), Fake: broker.Cluster()}
+}
+
+// Shared is real Kafka with 1 or 3 brokers, started for the first test of the
+// package that asks for it and stopped by Main.
+func Shared(t testing.TB, nodes int) *Cluster {
+	t.Helper()
+	skipUnlessReal(t)
+	kafka, err := shared.get(nodes)
+	return realCluster(t, kafka, err)
+}
+
+// Start starts real Kafka for one test, which may kill its brokers.
+func Start(t testing.TB, nodes int) *Cluster {
+	t.Helper()
+	skipUnlessReal(t)
+	kafka, err := Run(context.Background(), nodes)
+	if err == nil {
+		t.Cleanup(func() {
+			if err := kafka.Stop(); err != nil {
+				t.Errorf("stop Kafka: %v", err)
+			}
+		})
+	}
+	return realCluster(t, kafka, err)
+}
+
+// What the environment may say about real Kafka.
+const (
+	requireVariable = "RONDO_REQUIRE_KAFKA" // "1": a machine without it fails
+	chooseVariable  = "RONDO_KAFKA"         // "embedded": leave it out on purpose
+)
+
+func skipUnlessReal(t testing.TB) {
+	t.Helper()
+	if os.Getenv(chooseVariable) == "embedded" {
+		t.Skipf("real Kafka is left out: %s=embedded", chooseVariable)
+	}
+}
+
+func realCluster(t testing.TB, kafka *Kafka, err error) *Cluster {
+	t.Helper()
+	switch {
+	case err == nil:
+		return &Cluster{Name: realName(len(kafka.nodes)), Addrs: kafka.Addrs(), Kafka: kafka}
+	case errors.Is(err, errNoJava) && os.Getenv(requireVariable) != "1":
+		t.Skipf("SKIPPED, NOT TESTED ON REAL KAFKA: %v. Install them, or see that CI does; %s=1 makes this a failure", err, requireVariable)
+	default:
+		t.Fatalf("real Kafka: %v", err)
+	}
+	return nil
+}
+
+// Client connects to the cluster and is closed with the test. It looks for new
+// metadata soon, so that topics just created are found.
+func (c *Cluster) Client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	client, err := c.NewClient(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseAllowingRebalance)
+	return client
+}
+
+// NewClient connects to the cluster; the caller closes the client.
+func (c *Cluster) NewClient(opts ...kgo.Opt) (*kgo.Client, error) {
+	return kgo.NewClient(append([]kgo.Opt{
+		kgo.SeedBrokers(c.Addrs...),
+		kgo.MetadataMinAge(50 * time.Millisecond),
+	}, opts...)...)
+}
+
+// Topic creates a topic under a name of this test's own, which it returns.
+// Settings are pairs of name and value, such as "cleanup.policy", "compact".
+func (c *Cluster) Topic(t testing.TB, name string, partitions int32, settings ...string) string {
+	t.Helper()
+	configs := make(map[string]*string)
+	for i := 0; i+1 < len(settings); i += 2 {
+		configs[settings[i]] = &settings[i+1]
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	name = Unique(t, name)
+	admin := kadm.NewClient(c.Client(t))
+	if _, err := admin.CreateTopic(ctx, partitions, c.copies(), configs, name); err != nil {
+		t.Fatalf("create topic %s: %v", name, err)
+	}
+	return name
+}
+
+func (c *Cluster) copies() int16 {
+	if c.Real() && len(c.Addrs) >= 3 {
+		return 3
+	}
+	return 1
+}
+
+// notInTopics is what Kafka does not allow in the name of a topic.
+var notInTopics = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
+
+// Unique makes a name that no other test uses: for topics, groups, and
+// transactional ids.
+func Unique(t testing.TB, name string) string {
+	test := strings.Trim(notInTopics.ReplaceAllString(t.Name(), "-"), "-")
+	if len(test) > 100 {
+		test = test[:100]
+	}
+	return fmt.Sprintf("%s-%s-%s", test, strings.ToLower(rand.Text()[:8]), name)
+}
