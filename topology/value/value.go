@@ -1,28 +1,13 @@
-// Package value holds the data that a workflow computes with.
-//
-// A Value is one of a closed set of Go types, so that the same value has the
-// same form whether it came from Avro, from JSON, from an expression or from a
-// stored instance:
-//
-//	nil            null
-//	bool           bool
-//	int64          int
-//	float64        double (never NaN or infinite once stored or sent)
-//	*apd.Decimal   decimal, at most 34 digits
-//	string         string
-//	[]byte         bytes
-//	time.Time      timestamp, in UTC, without a monotonic part
-//	time.Duration  duration
-//	[]any          list of values
-//	*Map           map with text keys, ordered by key
-//
-// Values are never changed once they are shared: a new value is built instead.
 package value
 
 import (
+	"iter"
 	"slices"
 	"sort"
 )
+
+// DepthMax is how many lists and maps may stand within one another.
+const DepthMax = 128
 
 // Value is one of the types listed in the package's documentation.
 type Value = any
@@ -47,6 +32,45 @@ func MapOf(m map[string]Value) *Map {
 	return out
 }
 
+// MapBuilder collects entries in any order. The zero MapBuilder is ready.
+type MapBuilder struct{ m Map }
+
+// Grow makes room for n more entries.
+func (b *MapBuilder) Grow(n int) {
+	b.m.keys = slices.Grow(b.m.keys, n)
+	b.m.vals = slices.Grow(b.m.vals, n)
+}
+
+// Add adds an entry.
+func (b *MapBuilder) Add(key string, v Value) {
+	b.m.keys = append(b.m.keys, key)
+	b.m.vals = append(b.m.vals, v)
+}
+
+// Map returns the map and ends the use of b. If a key was added twice it
+// returns that key (of several the least) and false.
+func (b *MapBuilder) Map() (m *Map, twice string, ok bool) {
+	m = &b.m
+	if !slices.IsSorted(m.keys) {
+		sort.Sort((*byKey)(m))
+	}
+	for i := 1; i < len(m.keys); i++ {
+		if m.keys[i] == m.keys[i-1] {
+			return nil, m.keys[i], false
+		}
+	}
+	return m, "", true
+}
+
+type byKey Map
+
+func (m *byKey) Len() int           { return len(m.keys) }
+func (m *byKey) Less(i, j int) bool { return m.keys[i] < m.keys[j] }
+func (m *byKey) Swap(i, j int) {
+	m.keys[i], m.keys[j] = m.keys[j], m.keys[i]
+	m.vals[i], m.vals[j] = m.vals[j], m.vals[i]
+}
+
 // Len is the number of entries.
 func (m *Map) Len() int {
 	if m == nil {
@@ -57,6 +81,25 @@ func (m *Map) Len() int {
 
 // At returns the i-th entry in the order of keys.
 func (m *Map) At(i int) (string, Value) { return m.keys[i], m.vals[i] }
+
+// All ranges over the entries in the order of keys.
+func (m *Map) All() iter.Seq2[string, Value] {
+	return func(yield func(string, Value) bool) {
+		for i := range m.Len() {
+			if !yield(m.At(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Keys returns a copy of the keys, in order.
+func (m *Map) Keys() []string {
+	if m == nil {
+		return nil
+	}
+	return slices.Clone(m.keys)
+}
 
 // Lookup returns the value under key and whether there is one.
 func (m *Map) Lookup(key string) (Value, bool) {
@@ -100,4 +143,31 @@ func (m *Map) Without(key string) *Map {
 		keys: slices.Delete(slices.Clone(m.keys), i, i+1),
 		vals: slices.Delete(slices.Clone(m.vals), i, i+1),
 	}
+}
+
+// Merge returns a Map with the entries of m and of other; where both have a
+// key, other's value.
+func (m *Map) Merge(other *Map) *Map {
+	if m.Len() == 0 {
+		return other
+	}
+	if other.Len() == 0 {
+		return m
+	}
+	out := &Map{keys: make([]string, 0, m.Len()+other.Len()), vals: make([]Value, 0, m.Len()+other.Len())}
+	i, j := 0, 0
+	for i < len(m.keys) || j < len(other.keys) {
+		switch {
+		case j == len(other.keys) || i < len(m.keys) && m.keys[i] < other.keys[j]:
+			out.keys, out.vals = append(out.keys, m.keys[i]), append(out.vals, m.vals[i])
+			i++
+		default:
+			if i < len(m.keys) && m.keys[i] == other.keys[j] {
+				i++
+			}
+			out.keys, out.vals = append(out.keys, other.keys[j]), append(out.vals, other.vals[j])
+			j++
+		}
+	}
+	return out
 }
