@@ -103,10 +103,13 @@ func (r *renderer) finding(d Diagnostic) {
 		r.place(gutter, "-->", d.Pos)
 	}
 	here, elsewhere := marksOf(d)
-	r.excerpt(gutter, d.Pos.File, here)
+	shown := r.excerpt(gutter, d.Pos.File, here)
 	for _, m := range elsewhere {
 		r.place(gutter, ":::", m.pos)
-		r.excerpt(gutter, m.pos.File, []mark{m})
+		shown = r.excerpt(gutter, m.pos.File, []mark{m}) || shown
+	}
+	if shown && d.Help != "" {
+		r.line(r.bar(gutter, ""))
 	}
 	r.help(gutter, d.Help)
 	r.line()
@@ -129,11 +132,12 @@ func (r *renderer) bar(gutter int, number string) string {
 	return r.paint(boldBlue, fmt.Sprintf("%*s |", gutter, number)) + " "
 }
 
-// excerpt shows the marked lines of one file with the marks beneath.
-func (r *renderer) excerpt(gutter int, file string, marks []mark) {
+// excerpt shows the marked lines of one file with the marks beneath, as far as
+// the file is known, and reports whether there were any.
+func (r *renderer) excerpt(gutter int, file string, marks []mark) bool {
 	shown := slices.DeleteFunc(slices.Clone(marks), func(m mark) bool { return !r.source.has(file, m.pos.Line) })
 	if len(shown) == 0 {
-		return
+		return false
 	}
 	r.line(r.bar(gutter, ""))
 	last := 0
@@ -149,6 +153,7 @@ func (r *renderer) excerpt(gutter int, file string, marks []mark) {
 		r.marked(gutter, newStrip(r.source.line(file, number), shown[:n]), shown[:n])
 		shown, last = shown[n:], number
 	}
+	return true
 }
 
 func (r *renderer) marked(gutter int, s strip, marks []mark) {
@@ -171,7 +176,6 @@ func (r *renderer) help(gutter int, help string) {
 	if help == "" {
 		return
 	}
-	r.line(r.bar(gutter, ""))
 	indent := strings.Repeat(" ", gutter+1)
 	for i, l := range strings.Split(help, "\n") {
 		if i == 0 {

@@ -7,11 +7,13 @@ import (
 
 // Suggest returns the candidate that somebody who wrote name most probably
 // meant, and false when none is near enough. Of equally near candidates the
-// first is taken, so the answer depends on the order of candidates alone.
+// first is taken, so the answer depends on the order of candidates alone. It
+// looks at the first thousand candidates.
 func Suggest(name string, candidates []string) (string, bool) {
 	if len(name) > suggestMaxLength {
 		return "", false
 	}
+	candidates = candidates[:min(len(candidates), suggestMaxCandidates)]
 	if c, ok := sameButForm(name, candidates); ok {
 		return c, true
 	}
@@ -24,11 +26,32 @@ func Suggest(name string, candidates []string) (string, bool) {
 			best, bestDistance = c, d
 		}
 	}
+	if best == "" {
+		best = sameStem(name, candidates)
+	}
 	return best, best != ""
+}
+
+// sameStem finds a candidate that ends in another way only: retries for retry.
+func sameStem(name string, candidates []string) string {
+	const stem, ending = 4, 3
+	for _, c := range candidates {
+		n := 0
+		for n < len(name) && n < len(c) && name[n] == c[n] {
+			n++
+		}
+		if c != name && n >= stem && len(name)-n <= ending && len(c)-n <= ending {
+			return c
+		}
+	}
+	return ""
 }
 
 // suggestMaxLength bounds the work for one comparison; longer names are no typos.
 const suggestMaxLength = 100
+
+// suggestMaxCandidates bounds the work for one suggestion, for hostile files.
+const suggestMaxCandidates = 1000
 
 // suggestWithin is how many edits a name of this length may be away: one in
 // three characters, so that short words do not all resemble each other.

@@ -1,0 +1,323 @@
+package topology
+
+// flow is where control may go: from each step or reaction to those that may
+// come next. It takes every way that the words allow, whatever conditions say.
+type flow struct {
+	outline *outline
+	nodes   []point
+	of      map[*Step]int    // where a step is entered
+	ends    map[*listing]int // behind the last step of a list
+	anyOf   map[*listing]int // leads to every step that a jump from a list may take
+	falls   map[*Step]int    // behind a reaction of the workflow's catch
+	roots   []int
+	before  [][]int // of each node those that lead to it
+}
+
+// point is one node of the flow.
+type point struct {
+	step  *Step // whose point it is; nil: the end of a list
+	waits bool  // time passes, or an event comes, before it is left
+	next  []int
+}
+
+func newFlow(o *outline) *flow {
+	f := &flow{outline: o, of: map[*Step]int{}, ends: map[*listing]int{}, anyOf: map[*listing]int{}, falls: map[*Step]int{}}
+	for _, l := range o.lists {
+		f.ends[l] = f.add(nil)
+	}
+	for _, s := range o.steps {
+		f.of[s] = f.add(s)
+	}
+	first := f.first(o.top)
+	for _, s := range o.start {
+		f.reaction(s, first)
+	}
+	for _, s := range o.anytime {
+		f.reaction(s, f.add(nil))
+	}
+	f.list(o.top)
+	for _, s := range o.catch {
+		f.falls[s] = f.add(nil)
+		f.reaction(s, f.falls[s])
+	}
+	f.before = make([][]int, len(f.nodes))
+	for n := range f.nodes {
+		for _, next := range f.nodes[n].next {
+			f.before[next] = append(f.before[next], n)
+		}
+	}
+	return f
+}
+
+func (f *flow) add(s *Step) int {
+	f.nodes = append(f.nodes, point{step: s})
+	return len(f.nodes) - 1
+}
+
+func (f *flow) edge(from int, to ...int) { f.nodes[from].next = append(f.nodes[from].next, to...) }
+
+// first is where a list is entered.
+func (f *flow) first(l *listing) int {
+	if len(l.steps) == 0 {
+		return f.ends[l]
+	}
+	return f.of[l.steps[0]]
+}
+
+// reaction links a reaction of the workflow and makes it a root.
+func (f *flow) reaction(s *Step, after int) {
+	f.roots = append(f.roots, f.of[s])
+	f.step(s, after)
+}
+
+func (f *flow) list(l *listing) {
+	for i, s := range l.steps {
+		after := f.ends[l]
+		if i+1 < len(l.steps) {
+			after = f.of[l.steps[i+1]]
+		}
+		f.step(s, after)
+	}
+}
+
+// step links a step; after is where it goes on without a jump.
+func (f *flow) step(s *Step, after int) {
+	in := f.of[s]
+	if s.If != nil {
+		f.edge(in, after)
+	}
+	body, done := f.add(s), f.add(s)
+	f.edge(in, body)
+	f.edge(done, f.targets(s, after)...)
+	f.action(s, body, done)
+	for _, r := range s.Catch {
+		for _, alternative := range r.Alternatives {
+			f.edge(body, f.of[alternative])
+			f.step(alternative, done)
+		}
+	}
+	if s.Compensate != nil {
+		f.reaction(s.Compensate, f.add(nil))
+	}
+}
+
+// targets are where a step goes on when it is done.
+func (f *flow) targets(s *Step, after int) []int {
+	l := f.outline.sites[s].listing
+	switch {
+	case s.Then == nil:
+		return []int{after}
+	case s.Then.Expr != nil:
+		return []int{f.anyTarget(l)}
+	case s.Then.Name == exitName:
+		return []int{f.ends[l]}
+	}
+	if target, ok := l.resolve(s.Then.Name); ok {
+		return []int{f.of[target]}
+	}
+	return nil // reported as an unknown step
+}
+
+// anyTarget is a node that leads wherever a jump by expression may lead. Each
+// list has one, so that many such jumps do not each link to all steps.
+func (f *flow) anyTarget(l *listing) int {
+	if n, ok := f.anyOf[l]; ok {
+		return n
+	}
+	n := f.add(nil)
+	f.anyOf[l] = n
+	f.edge(n, f.ends[l])
+	for _, s := range l.steps {
+		f.edge(n, f.of[s])
+	}
+	if outer := l.next(); outer != nil {
+		f.edge(n, f.anyTarget(outer))
+	}
+	return n
+}
+
+func (f *flow) action(s *Step, body, done int) {
+	switch a := s.Action.(type) {
+	case *Raise, *End:
+		return
+	case *Send:
+		if len(a.Await) > 0 {
+			f.nodes[body].waits = true
+			f.rules(a.Await, body, done)
+			return
+		}
+	case *Listen:
+		f.nodes[body].waits = true
+		f.rules(a.Rules, body, done)
+		if a.Until == nil {
+			return
+		}
+	case *Wait:
+		f.nodes[body].waits = true
+	case *Switch:
+		f.alternatives(a.Alternatives, body, done)
+		if hasElse(a.Alternatives) {
+			return
+		}
+	case *Block:
+		l := f.outline.blocks[s]
+		f.edge(body, f.first(l))
+		f.edge(f.ends[l], done)
+		f.list(l)
+		return
+	}
+	f.edge(body, done)
+}
+
+func (f *flow) rules(rules []*Rule, body, done int) {
+	for _, r := range rules {
+		f.alternatives(r.Alternatives, body, done)
+	}
+}
+
+func (f *flow) alternatives(steps []*Step, body, done int) {
+	for _, s := range steps {
+		f.edge(body, f.of[s])
+		f.step(s, done)
+	}
+}
+
+// hasElse reports whether one of the alternatives always holds.
+func hasElse(steps []*Step) bool {
+	for _, s := range steps {
+		if s.When == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// reached marks what can be reached from some nodes, waiting or not.
+func (f *flow) reached(from ...int) []bool {
+	seen := make([]bool, len(f.nodes))
+	for stack := from; len(stack) > 0; {
+		n := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if seen[n] {
+			continue
+		}
+		seen[n] = true
+		stack = append(stack, f.nodes[n].next...)
+	}
+	return seen
+}
+
+// fallsOff reports whether a reaction of the workflow's catch can come to its
+// end without a jump, and which step would be the last one. It goes back from
+// that end: nothing jumps into a reaction, so it meets the steps of this one only.
+func (f *flow) fallsOff(s *Step) (last *Step, falls bool) {
+	end := f.falls[s]
+	toward := map[int]int{end: end}
+	for queue := []int{end}; len(queue) > 0; queue = queue[1:] {
+		n := queue[0]
+		if n == f.of[s] {
+			return f.lastNamed(n, end, toward), true
+		}
+		for _, before := range f.before[n] {
+			if _, seen := toward[before]; !seen {
+				toward[before] = n
+				queue = append(queue, before)
+			}
+		}
+	}
+	return nil, false
+}
+
+// lastNamed follows a path and gives the last step on it that has a name.
+func (f *flow) lastNamed(n, end int, toward map[int]int) *Step {
+	var last *Step
+	for ; n != end; n = toward[n] {
+		if s := f.nodes[n].step; s != nil && s.Name != "" {
+			last = s
+		}
+	}
+	return last
+}
+
+// loops are the sets of steps that can follow each other for ever without a
+// waiting step between them: the strongly connected components of the flow
+// without the nodes that wait. Tarjan's algorithm, with a stack of its own, for
+// definitions may be long.
+func (f *flow) loops() [][]*Step {
+	t := &tarjan{f: f, index: make([]int, len(f.nodes)), low: make([]int, len(f.nodes)), on: make([]bool, len(f.nodes))}
+	for n := range f.nodes {
+		if t.index[n] == 0 && !f.nodes[n].waits {
+			t.visit(n)
+		}
+	}
+	return t.loops
+}
+
+type tarjan struct {
+	f          *flow
+	index, low []int // index 0: not visited
+	on         []bool
+	stack      []int
+	count      int
+	loops      [][]*Step
+}
+
+// tarjanFrame is a node in the middle of being visited, with the next edge to take.
+type tarjanFrame struct{ node, edge int }
+
+func (t *tarjan) visit(root int) {
+	frames := []tarjanFrame{t.enter(root)}
+	for len(frames) > 0 {
+		top := &frames[len(frames)-1]
+		n := top.node
+		if top.edge < len(t.f.nodes[n].next) {
+			next := t.f.nodes[n].next[top.edge]
+			top.edge++
+			switch {
+			case t.f.nodes[next].waits:
+			case t.index[next] == 0:
+				frames = append(frames, t.enter(next))
+			case t.on[next]:
+				t.low[n] = min(t.low[n], t.index[next])
+			}
+			continue
+		}
+		frames = frames[:len(frames)-1]
+		if len(frames) > 0 {
+			parent := frames[len(frames)-1].node
+			t.low[parent] = min(t.low[parent], t.low[n])
+		}
+		if t.low[n] == t.index[n] {
+			t.component(n)
+		}
+	}
+}
+
+func (t *tarjan) enter(n int) tarjanFrame {
+	t.count++
+	t.index[n], t.low[n], t.on[n] = t.count, t.count, true
+	t.stack = append(t.stack, n)
+	return tarjanFrame{node: n}
+}
+
+// component takes a component off the stack and keeps its steps if it is a loop.
+// A single node never is one: a step consists of several nodes.
+func (t *tarjan) component(root int) {
+	var steps []*Step
+	size := 0
+	for {
+		n := t.stack[len(t.stack)-1]
+		t.stack = t.stack[:len(t.stack)-1]
+		t.on[n] = false
+		size++
+		if s := t.f.nodes[n].step; s != nil {
+			steps = append(steps, s)
+		}
+		if n == root {
+			break
+		}
+	}
+	if size > 1 {
+		t.loops = append(t.loops, steps)
+	}
+}

@@ -1,0 +1,305 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+)
+
+// lint warns of what is legal but hardly meant. It is only asked about
+// definitions without errors.
+func (c *checker) lint() {
+	c.lintMessages()
+	c.lintErrors()
+	c.lintCompensations()
+	c.lintPaths()
+	for _, s := range c.outline.steps {
+		c.lintTimeout(s)
+		c.lintRetry(s)
+		c.lintAlternatives(s)
+	}
+	c.lintRules(c.def.Start)
+	c.lintRules(c.def.Anytime)
+	c.lintRules(c.def.Catch)
+	c.lintReach(c.flow)
+	c.lintLoops(c.flow)
+}
+
+// lintMessages warns of messages that nothing uses or that no record can be.
+func (c *checker) lintMessages() {
+	read, written := c.usedMessages()
+	for i, m := range c.def.Messages {
+		if !read[m.Name] && !written[m.Name] {
+			c.warn(spanOf(m.Pos, m.Name), codeUnusedMessage, fmt.Sprintf("`%s` is never sent, awaited or listened for", m.Name)).
+				help("remove it, or use it")
+			continue
+		}
+		if before := shadow(c.def.Messages[:i], m, read); read[m.Name] && before != nil {
+			c.warn(spanOf(m.Pos, m.Name), codeShadowedMessage, fmt.Sprintf("no record is ever `%s`: `%s` takes all of its type on that topic", m.Name, before.Name)).
+				related(spanOf(before.Pos, before.Name), "the first that fits is taken").
+				help(fmt.Sprintf("give `%s` a `when`, or give the two different types", before.Name))
+		}
+	}
+}
+
+// shadow finds an earlier message that takes every record of m. Of many messages
+// only the nearest hundred before m are looked at.
+func shadow(earlier []*Message, m *Message, read map[string]bool) *Message {
+	for _, e := range earlier[max(0, len(earlier)-100):] {
+		if read[e.Name] && e.When == nil && e.Topic == m.Topic && e.Type == m.Type {
+			return e
+		}
+	}
+	return nil
+}
+
+func (c *checker) usedMessages() (read, written map[string]bool) {
+	read, written = map[string]bool{}, map[string]bool{}
+	note := func(rules []*Rule) {
+		for _, r := range rules {
+			read[r.Name] = true
+		}
+	}
+	note(c.def.Start)
+	note(c.def.Anytime)
+	for _, s := range c.outline.steps {
+		switch a := s.Action.(type) {
+		case *Send:
+			written[a.Message] = true
+			note(a.Await)
+		case *Listen:
+			note(a.Rules)
+		}
+	}
+	return read, written
+}
+
+// lintErrors warns of errors that are caught, or after which an attempt is made
+// again, and that nothing raises.
+func (c *checker) lintErrors() {
+	names, all := c.raisedErrors()
+	if all {
+		return
+	}
+	raised := map[string]bool{}
+	for _, name := range names {
+		raised[name] = true
+	}
+	for _, r := range c.catches() {
+		if !raised[r.Name] {
+			c.lintError(names, r.Name, spanOf(r.Pos, r.Name))
+		}
+	}
+	for _, r := range c.retries() {
+		for i, at := range r.ErrorPos {
+			if !raised[r.Errors[i]] {
+				c.lintError(names, r.Errors[i], spanOf(at, r.Errors[i]))
+			}
+		}
+	}
+}
+
+func (c *checker) lintError(raised []string, name string, at span) {
+	f := c.warn(at, codeErrorNeverRaised, fmt.Sprintf("nothing in this workflow raises `%s`", name))
+	if f.suggest(name, raised) == "" {
+		f.help("an operator may still raise it; else remove it")
+	}
+}
+
+// raisedErrors are the names that can be raised; all is true when an expression
+// makes names that are not known beforehand.
+func (c *checker) raisedErrors() (names []string, all bool) {
+	names = []string{"timeout", "deadline", "cancelled", "fault", anyError}
+	for _, s := range c.outline.steps {
+		if r, ok := s.Action.(*Raise); ok {
+			all = all || r.Name != nil
+			names = append(names, r.Error)
+		}
+	}
+	return names, all
+}
+
+func (c *checker) catches() []*Rule {
+	out := slices.Clone(c.def.Catch)
+	for _, s := range c.outline.steps {
+		out = append(out, s.Catch...)
+	}
+	return out
+}
+
+// lintCompensations warns of `compensate` that never runs.
+func (c *checker) lintCompensations() {
+	never := c.nothingUndoes()
+	for _, s := range c.outline.steps {
+		if s.Compensate == nil {
+			continue
+		}
+		at := spanOf(s.Compensate.Pos, "compensate")
+		switch s.Action.(type) {
+		case *Block, *Switch:
+			c.warn(at, codeCompensationNever, "a block is not undone as a whole, so this compensation never runs").
+				help("put `compensate` to the steps inside: they are undone one by one, newest first")
+		case *Raise, *End:
+			c.warn(at, codeCompensationNever, "this step is never finished, so there is nothing to undo").
+				help("put `compensate` to the step whose work shall be undone")
+		default:
+			if never {
+				c.warn(at, codeCompensationNever, "the workflow's `catch` takes every error and nothing in it compensates").
+					help("add a step `- undo: compensate` to the workflow's `catch`")
+			}
+		}
+	}
+}
+
+// nothingUndoes reports whether no error ends in compensation: the workflow's
+// `catch` takes all of them, and the word `compensate` stands nowhere.
+func (c *checker) nothingUndoes() bool {
+	takesAll := slices.ContainsFunc(c.def.Catch, func(r *Rule) bool {
+		return r.Name == anyError && hasElse(r.Alternatives)
+	})
+	return takesAll && !slices.ContainsFunc(c.outline.steps, func(s *Step) bool {
+		_, undoes := s.Action.(*Undo)
+		return undoes
+	})
+}
+
+// lintPaths warns of literals that read like an expression.
+func (c *checker) lintPaths() {
+	known := map[string]bool{}
+	for _, name := range append(c.variables(), builtInVariables()...) {
+		known[name] = true
+	}
+	for _, l := range c.p.paths {
+		first := looksLikePath.FindStringSubmatch(l.text)[1]
+		if known[first] {
+			c.warn(l.at, codeForgottenEquals, fmt.Sprintf("this is the text `%s`, not a value", l.text)).
+				help("write =" + l.text + " for the value, or \"" + l.text + "\" if the text is meant")
+		}
+	}
+}
+
+// lintTimeout warns of waits that nothing ends.
+func (c *checker) lintTimeout(s *Step) {
+	at := c.outline.sites[s]
+	if s.Timeout != nil || at.timed || c.def.Deadline != nil && !at.catching {
+		return
+	}
+	switch a := s.Action.(type) {
+	case *Send:
+		if m := c.messages[a.Message]; len(a.Await) > 0 && (m == nil || m.Timeout == nil) {
+			c.warn(spanOf(a.Pos, a.Message), codeNoTimeout, fmt.Sprintf("nothing ends this call if no outcome comes%s", c.whyNoDeadline(at))).
+				help("add a `timeout` here or to the message" + c.orDeadline(at))
+		}
+	case *Listen:
+		if a.Idle == nil {
+			c.warn(spanOf(a.Pos, "listen"), codeNoTimeout, fmt.Sprintf("nothing ends this wait if no event comes%s", c.whyNoDeadline(at))).
+				help("add a `timeout` or `idle` here" + c.orDeadline(at))
+		}
+	}
+}
+
+func (c *checker) whyNoDeadline(at site) string {
+	if c.def.Deadline != nil && at.catching {
+		return "; the deadline is off while the workflow cleans up"
+	}
+	return ""
+}
+
+func (c *checker) orDeadline(at site) string {
+	if at.catching {
+		return ""
+	}
+	return ", or a `deadline` to the workflow"
+}
+
+// lintRetry warns of attempts that can never be made.
+func (c *checker) lintRetry(s *Step) {
+	a, ok := s.Action.(*Send)
+	if !ok || s.Retry == nil || s.Timeout != nil || !slices.Equal(s.Retry.Errors, []string{"timeout"}) {
+		return
+	}
+	if m := c.messages[a.Message]; m != nil && m.Timeout != nil {
+		return
+	}
+	c.warn(spanOf(s.Retry.Pos, "retry"), codeRetryNeverHappens, "without a `timeout` no attempt ever fails, so none is made again").
+		help("add a `timeout`: the time that one attempt has")
+}
+
+func (c *checker) lintAlternatives(s *Step) {
+	switch a := s.Action.(type) {
+	case *Send:
+		c.lintRules(a.Await)
+	case *Listen:
+		c.lintRules(a.Rules)
+	case *Switch:
+		c.lintOrder(a.Alternatives)
+	}
+	c.lintRules(s.Catch)
+}
+
+func (c *checker) lintRules(rules []*Rule) {
+	for _, r := range rules {
+		c.lintOrder(r.Alternatives)
+	}
+}
+
+// lintOrder warns of alternatives behind one that always holds.
+func (c *checker) lintOrder(steps []*Step) {
+	for i, s := range steps {
+		if s.When == nil && i+1 < len(steps) {
+			c.warn(spanOf(steps[i+1].Pos, ""), codeUnreachableCase, "this alternative is never taken").
+				related(spanOf(s.Pos, ""), "this one always holds").
+				help("put the one without `when` last")
+			return
+		}
+	}
+}
+
+// lintReach warns of steps that no way leads to: of each list the first one of
+// those behind each other, and nothing inside of a step that is out of reach.
+func (c *checker) lintReach(f *flow) {
+	reached := f.reached(f.roots...)
+	for _, l := range c.outline.lists {
+		if l.owner != nil && !reached[f.of[l.owner]] {
+			continue
+		}
+		for i, s := range l.steps {
+			before := i == 0 || reached[f.of[l.steps[i-1]]]
+			if reached[f.of[s]] || !before {
+				continue
+			}
+			w := c.warn(spanOf(s.Pos, s.Name), codeUnreachableStep, fmt.Sprintf("no way leads to the step `%s`", s.Name))
+			if i > 0 {
+				w.related(spanOf(l.steps[i-1].Pos, l.steps[i-1].Name), "this one never goes on to it")
+			}
+			w.help("remove it, or go to it with `then: " + s.Name + "`")
+		}
+	}
+}
+
+// lintLoops warns of loops in which no step waits: they turn until the limit
+// on steps without an input stops the instance.
+func (c *checker) lintLoops(f *flow) {
+	for _, loop := range f.loops() {
+		jump := loopJump(loop)
+		if jump == nil {
+			continue
+		}
+		name := jump.Then.Name
+		if jump.Then.Expr != nil {
+			name = jump.Then.Expr.Text
+		}
+		c.warn(spanOf(jump.Then.Pos, name), codeLoopWithoutWait, "this jump closes a loop in which no step waits").
+			help("a loop that does not end stops the instance after 10,000 steps (`limit.spin`); let a step of it `wait`, `listen` or call")
+	}
+}
+
+// loopJump is the jump by which a loop is shown: the last one in the file.
+func loopJump(loop []*Step) *Step {
+	var last *Step
+	for _, s := range loop {
+		if s.Then != nil && (last == nil || s.Then.Pos.Compare(last.Then.Pos) > 0) {
+			last = s
+		}
+	}
+	return last
+}

@@ -1,0 +1,153 @@
+package topology
+
+// outline is where everything stands: the lists of steps, what is nested in
+// what, and from where which step can be jumped to.
+type outline struct {
+	top   *listing
+	lists []*listing
+	steps []*Step // all steps and reactions, in the order of the definition
+	named map[string]*Step
+	sites map[*Step]site
+	// blocks are the lists of steps and reactions whose action is a block.
+	blocks map[*Step]*listing
+
+	start, anytime, catch []*Step // the reactions of the workflow
+}
+
+// listing is one list of steps: the top list, or that of a block.
+type listing struct {
+	steps  []*Step
+	outer  *listing // nil: the top list
+	owner  *Step    // whose block it is; nil: the workflow
+	sealed bool     // no jump leads out of it
+	depth  int      // 1 is the top list
+	byName map[string]*Step
+}
+
+// site is where a step or a reaction stands.
+type site struct {
+	listing      *listing
+	index        int   // of the step, or of the step whose reaction it is, in the listing
+	owner        *Step // whose reaction it is; nil: a step of the list, or a reaction of the workflow
+	compensation bool  // the body of `compensate`, not a step of a block in it
+	catching     bool  // in the workflow's catch, or in a compensation: the deadline is off
+	timed        bool  // in a block that has a timeout
+}
+
+func newOutline(def *Definition) *outline {
+	o := &outline{named: map[string]*Step{}, sites: map[*Step]site{}, blocks: map[*Step]*listing{}}
+	o.top = &listing{depth: 1}
+	at := site{listing: o.top}
+	o.start = o.rules(def.Start, at, nil)
+	o.anytime = o.rules(def.Anytime, at, func(l *listing) { l.sealed = true })
+	o.fill(o.top, def.Do, at, nil)
+	at.catching = true
+	o.catch = o.rules(def.Catch, at, nil)
+	return o
+}
+
+// fill adds the steps of a list.
+func (o *outline) fill(l *listing, steps []*Step, at site, each func(*listing)) {
+	l.steps, l.byName = steps, make(map[string]*Step, len(steps))
+	for _, s := range steps {
+		l.byName[s.Name] = s
+	}
+	o.lists = append(o.lists, l)
+	for i, s := range steps {
+		at.listing, at.index, at.owner, at.compensation = l, i, nil, false
+		o.step(s, at, each)
+	}
+}
+
+func (o *outline) rules(rules []*Rule, at site, each func(*listing)) []*Step {
+	var out []*Step
+	for _, r := range rules {
+		for _, s := range r.Alternatives {
+			o.step(s, at, each)
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// step adds a step or a reaction with all that is in it; each is told of its
+// direct blocks.
+func (o *outline) step(s *Step, at site, each func(*listing)) {
+	o.sites[s] = at
+	o.steps = append(o.steps, s)
+	if s.Name != "" && o.named[s.Name] == nil {
+		o.named[s.Name] = s
+	}
+	inner := at
+	inner.owner = s
+	switch a := s.Action.(type) {
+	case *Send:
+		o.rules(a.Await, inner, each)
+	case *Listen:
+		o.rules(a.Rules, inner, each)
+	case *Switch:
+		for _, alternative := range a.Alternatives {
+			o.step(alternative, inner, each)
+		}
+	case *Block:
+		o.block(s, a, inner, each)
+	}
+	o.rules(s.Catch, inner, each)
+	if s.Compensate != nil {
+		o.compensation(s.Compensate, inner)
+	}
+}
+
+func (o *outline) block(s *Step, b *Block, at site, each func(*listing)) {
+	l := &listing{outer: at.listing, owner: s, depth: at.listing.depth + 1}
+	o.blocks[s] = l
+	if each != nil {
+		each(l)
+	}
+	at.timed = at.timed || s.Timeout != nil
+	o.fill(l, b.Do, at, nil)
+}
+
+func (o *outline) compensation(s *Step, at site) {
+	at.compensation, at.catching, at.timed = true, true, false
+	o.step(s, at, func(l *listing) { l.sealed = true })
+}
+
+// resolve finds the step that a jump from this list leads to.
+func (l *listing) resolve(name string) (*Step, bool) {
+	for at := l; at != nil; at = at.next() {
+		if s, ok := at.byName[name]; ok {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// next is the list around l into which a jump may lead.
+func (l *listing) next() *listing {
+	if l.sealed {
+		return nil
+	}
+	return l.outer
+}
+
+// visible are the names that a jump from this list may take, nearest first.
+func (l *listing) visible() []string {
+	var names []string
+	for at := l; at != nil; at = at.next() {
+		for _, s := range at.steps {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// within reports whether l is inside of the other list.
+func (l *listing) within(other *listing) bool {
+	for at := l.outer; at != nil; at = at.outer {
+		if at == other {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,229 @@
+package topology
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	yaml "go.yaml.in/yaml/v4"
+
+	"rondo/topology/diag"
+)
+
+const (
+	// sourceMaxBytes bounds a definition and each schema file that it names.
+	sourceMaxBytes = 1 << 20
+	// nestingMax bounds how deep mappings and lists may be nested in the file: a
+	// step takes about four levels, and blocks may be nested 16 deep.
+	nestingMax = 100
+)
+
+// Parse reads a definition from YAML and checks its structure: the words and
+// their values, names, jumps, limits. It finds all errors in one run, and when
+// there are none also what is legal but hardly meant (warnings). The inside of
+// expressions is checked by Compile.
+//
+// Findings name the file as file. Parse asks files for the schema files that the
+// definition names, by the name written there; nil has none.
+//
+// The list is sorted by place. The definition is nil when src cannot be read as
+// YAML at all. When the list has errors the definition holds what was understood
+// (no nil elements, but empty names and missing values) and must not be run.
+func Parse(file string, src []byte, files func(name string) ([]byte, error)) (*Definition, diag.List) {
+	p := &parser{
+		findings: &findings{},
+		page:     newPage(file, src),
+		words:    newVocabulary(),
+		broken:   map[*yaml.Node]bool{},
+		holed:    map[*yaml.Node]bool{},
+		lost:     map[string]bool{},
+	}
+	root := p.load(src)
+	if root == nil {
+		return nil, p.findings.sorted()
+	}
+	p.refuse(root)
+	def := p.workflow(root)
+	def.Source = bytes.Clone(src)
+	def.Files = p.schemas(def, files)
+	c := newChecker(def, p)
+	c.check()
+	return def, p.findings.sorted()
+}
+
+// parser turns YAML nodes into a Definition. It reports what is wrong and goes
+// on with what is left, so that one error hides no other and causes none.
+type parser struct {
+	*findings
+	page  *page
+	words *vocabulary
+
+	// broken nodes have been reported: whoever meets one says nothing more.
+	broken map[*yaml.Node]bool
+	// holed mappings had entries that were refused: what they lack is not missed.
+	holed map[*yaml.Node]bool
+	// lost are the keys in parts of the file that were not understood: such a
+	// name is not called unknown where it is used.
+	lost map[string]bool
+	// paths are literals of which the author may have forgotten the `=`.
+	paths []path
+}
+
+// lose notes what a part of the file that is not read any further may declare.
+func (p *parser) lose(n *yaml.Node) {
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			p.lost[c.Value] = true
+			continue
+		}
+		p.lose(c)
+	}
+}
+
+// findings collects diagnostics, each once and no more than findingsMax.
+type findings struct {
+	list    diag.List
+	dropped int
+}
+
+// findingsMax bounds what is reported for one file: nobody reads more, and a
+// hostile file must not make a report many times its size.
+const findingsMax = 200
+
+func (f *findings) full() bool { return len(f.list) >= findingsMax }
+
+func (f *findings) sorted() diag.List {
+	list := f.list.Sorted()
+	if f.dropped > 0 && len(list) > 0 {
+		list = append(list, diag.Diagnostic{
+			Code:    codeTooManyFindings,
+			Pos:     diag.Pos{File: list[0].Pos.File},
+			Message: fmt.Sprintf("%d more findings are not shown", f.dropped),
+			Help:    "mend the first ones and check again",
+		})
+	}
+	return list
+}
+
+// load reads the one document of the file; nil if there is none to go on with.
+func (p *parser) load(src []byte) *yaml.Node {
+	if len(src) > sourceMaxBytes {
+		p.report(p.page.file0(), codeFileTooLarge,
+			fmt.Sprintf("the file has %d bytes; at most %d are read", len(src), sourceMaxBytes)).
+			help("split the workflow, or move large literals into the services")
+		return nil
+	}
+	if !utf8.Valid(src) {
+		p.report(p.page.firstInvalid(src), codeNotUTF8, "the file is not UTF-8 text").
+			help("save it as UTF-8")
+		return nil
+	}
+	loader, err := yaml.NewLoader(bytes.NewReader(src), yaml.WithV4Defaults(), yaml.WithPlugin(limits{}))
+	if err != nil {
+		panic("set up the YAML loader: " + err.Error()) // the options are constants
+	}
+	root := p.document(loader)
+	if root == nil {
+		return nil
+	}
+	p.onlyDocument(loader)
+	return root
+}
+
+func (p *parser) document(loader *yaml.Loader) *yaml.Node {
+	var doc yaml.Node
+	err := loader.Load(&doc)
+	if err != nil && !errors.Is(err, io.EOF) {
+		p.syntax(err)
+		return nil
+	}
+	if err != nil || len(doc.Content) == 0 || isEmpty(doc.Content[0]) {
+		p.report(p.page.file0(), codeEmptyFile, "the file holds no definition").
+			help("begin with `workflow: NAME` and `version: 1`")
+		return nil
+	}
+	return doc.Content[0]
+}
+
+// onlyDocument reports what follows the first document.
+func (p *parser) onlyDocument(loader *yaml.Loader) {
+	var next yaml.Node
+	switch err := loader.Load(&next); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		p.syntax(err)
+	default:
+		p.report(p.page.dashes(next.Line), codeSeveralDocuments, "the file holds several documents").
+			help("a file holds one definition: remove the `---`, or move what follows into a file of its own")
+	}
+}
+
+// limits bounds the nesting while the library reads, before there is a tree.
+type limits struct{}
+
+var errTooDeep = errors.New("nested too deep")
+
+func (limits) CheckDepth(depth int, _ *yaml.DepthContext) error {
+	if depth > nestingMax {
+		return errTooDeep
+	}
+	return nil
+}
+
+// CheckAlias is part of the plugin's interface; aliases are refused, never expanded.
+func (limits) CheckAlias(int, int) error { return nil }
+
+// finding is a diagnostic that is still being written. It is added when it is
+// made, so that a caller who has no more to say needs no closing word.
+type finding struct {
+	d     *diag.Diagnostic
+	shown bool
+}
+
+// report adds an error at a span.
+func (f *findings) report(at span, code, message string) finding {
+	return f.put(diag.Error, at, code, message)
+}
+
+// warn adds a warning at a span.
+func (f *findings) warn(at span, code, message string) finding {
+	return f.put(diag.Warning, at, code, message)
+}
+
+func (f *findings) put(s diag.Severity, at span, code, message string) finding {
+	d := diag.Diagnostic{Severity: s, Code: code, Pos: at.pos, Length: max(at.length, 1), Message: message}
+	if f.full() {
+		f.dropped++
+		return finding{d: &d}
+	}
+	f.list = append(f.list, d)
+	return finding{d: &f.list[len(f.list)-1], shown: true}
+}
+
+// help sets what the author should do; several lines are shown as such.
+func (f finding) help(text string) finding {
+	f.d.Help = text
+	return f
+}
+
+// related adds a second place.
+func (f finding) related(at span, message string) finding {
+	f.d.Related = append(f.d.Related, diag.Related{Pos: at.pos, Length: max(at.length, 1), Message: message})
+	return f
+}
+
+// suggest adds "did you mean", when one of the candidates is near to name. It
+// returns the candidate, or "".
+func (f finding) suggest(name string, candidates []string) string {
+	if !f.shown {
+		return "" // searching is the costly part of a report
+	}
+	meant, ok := diag.Suggest(name, candidates)
+	if !ok {
+		return ""
+	}
+	f.help("did you mean `" + meant + "`?")
+	return meant
+}

@@ -1,0 +1,314 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	yaml "go.yaml.in/yaml/v4"
+
+	"rondo/topology/diag"
+)
+
+// workflow reads the file's mapping. It never returns nil.
+func (p *parser) workflow(n *yaml.Node) *Definition {
+	def := &Definition{Pos: p.page.token(n).pos, Again: AgainNever}
+	if !p.mapping(n, "a definition") {
+		return def
+	}
+	f := p.fields(n, InWorkflow, span{p.page.at(n.Line, n.Column), 1}, "the file")
+	p.identity(def, &f)
+	if e, ok := f.take("messages"); ok {
+		def.Messages = p.messages(e)
+	}
+	def.Again = Again(p.choice(&f, "again", string(AgainNever)))
+	if e, ok := f.take("start"); ok {
+		def.Start = p.messageRules(e, InStart)
+	}
+	def.Deadline = p.when(&f, "deadline", positiveTimer)
+	if e, ok := f.take("anytime"); ok {
+		def.Anytime = p.messageRules(e, InReaction)
+	}
+	if e, ok := f.take("do"); ok {
+		def.Do = p.steps(e)
+	}
+	if e, ok := f.take("catch"); ok {
+		def.Catch = p.errorRules(e)
+	}
+	if e, ok := f.take("output"); ok {
+		def.Output = p.template(e.value)
+	}
+	def.Search, def.SearchPos = p.search(&f)
+	if d, at, ok := p.fixed(&f, "keep", keepBounds); ok {
+		def.Keep = &When{Pos: at, Duration: d}
+	}
+	f.done()
+	return def
+}
+
+func (p *parser) identity(def *Definition, f *fields) {
+	if e, ok := f.take("workflow"); ok {
+		if name, ok := p.scalar(e.value, "`workflow`", "a name"); ok {
+			def.Name, def.Pos = name, p.page.token(e.value).pos
+			p.checkKebab(p.page.token(e.value), "workflow", name)
+		}
+	}
+	if e, ok := f.take("version"); ok {
+		def.Version = p.version(e.value)
+	}
+	if e, ok := f.take("doc"); ok {
+		def.Doc, _ = p.scalar(e.value, "`doc`", "a text")
+	}
+}
+
+func (p *parser) version(n *yaml.Node) int {
+	text, ok := p.scalar(n, "`version`", "a whole number")
+	if !ok {
+		return 0
+	}
+	v, err := strconv.Atoi(text)
+	if err != nil || v < 1 || v > 1<<31-1 || strconv.Itoa(v) != text {
+		p.report(p.page.token(n), codeBadNumber, fmt.Sprintf("`version` must be a whole number from 1, not `%s`", text)).
+			help("begin with `version: 1` and count up with each change that is deployed")
+		return 0
+	}
+	return v
+}
+
+func (p *parser) search(f *fields) ([]string, []diag.Pos) {
+	e, ok := f.take("search")
+	if !ok {
+		return nil, nil
+	}
+	names, places := p.names(e, "[order_id, status]")
+	for i, name := range names {
+		p.checkVariable(spanOf(places[i], name), name)
+	}
+	if len(names) > searchMax {
+		p.report(spanOf(places[searchMax], names[searchMax]), codeTooMany, fmt.Sprintf("`search` names %d variables; at most %d can be searched by", len(names), searchMax))
+	}
+	return names, places
+}
+
+// searchMax is how many variables an instance can be found by.
+const searchMax = 8
+
+// names reads a list of different names.
+func (p *parser) names(e entry, example string) ([]string, []diag.Pos) {
+	word := e.key.Value
+	if !p.sequence(e.value, "`"+word+"`", word+": "+example) {
+		return nil, nil
+	}
+	var names []string
+	var places []diag.Pos
+	first := map[string]diag.Pos{}
+	for _, item := range e.value.Content {
+		name, ok := p.scalar(item, "an item of `"+word+"`", "a name")
+		if !ok {
+			continue
+		}
+		if before, ok := first[name]; ok {
+			p.report(p.page.token(item), codeDuplicateKey, fmt.Sprintf("`%s` stands here twice", name)).
+				related(spanOf(before, name), "first written here").
+				help("keep one of the two")
+			continue
+		}
+		first[name] = p.page.token(item).pos
+		names, places = append(names, name), append(places, p.page.token(item).pos)
+	}
+	return names, places
+}
+
+// choice reads a word with a few values.
+func (p *parser) choice(f *fields, word, otherwise string) string {
+	e, ok := f.take(word)
+	if !ok {
+		return otherwise
+	}
+	w, _ := p.words.find(f.place, word)
+	text, ok := p.scalar(e.value, "`"+word+"`", "one of "+listed(w.Choices))
+	if !ok {
+		return otherwise
+	}
+	if !slices.Contains(w.Choices, text) {
+		r := p.report(p.page.token(e.value), codeBadChoice, fmt.Sprintf("`%s` cannot be `%s`", word, text))
+		if r.suggest(text, w.Choices) == "" {
+			r.help("it is one of " + listed(w.Choices))
+		}
+		return otherwise
+	}
+	return text
+}
+
+func (p *parser) messages(e entry) []*Message {
+	if !p.mapping(e.value, "`messages`") {
+		return nil
+	}
+	var out []*Message
+	for i := 0; i+1 < len(e.value.Content); i += 2 {
+		out = append(out, p.message(entry{e.value.Content[i], e.value.Content[i+1]}))
+	}
+	return out
+}
+
+func (p *parser) message(e entry) *Message {
+	at := p.page.token(e.key)
+	m := &Message{Name: e.key.Value, Pos: at.pos, Type: e.key.Value, Early: Early{Mode: "hold"}}
+	p.checkMessageName(at, m.Name)
+	if isEmpty(e.value) {
+		p.report(at, codeEmptyValue, fmt.Sprintf("`%s` has no value", m.Name)).help("write its topic: {topic: …}")
+		return m
+	}
+	if !p.mapping(e.value, "a message") {
+		return m
+	}
+	f := p.fields(e.value, InMessage, at, "`"+m.Name+"`")
+	p.onWire(m, &f)
+	m.Key = p.expression(&f, "key")
+	m.When = p.expression(&f, "when")
+	m.ID = p.expression(&f, "id")
+	m.Correlate, m.CorrelatePos = p.text(&f, "correlate")
+	if m.Correlate != "" {
+		p.checkVariable(spanOf(m.CorrelatePos, m.Correlate), m.Correlate)
+	}
+	p.early(m, &f)
+	m.Timeout = p.when(&f, "timeout", positiveTimer)
+	m.Retry = p.retry(&f)
+	f.done()
+	return m
+}
+
+// onWire reads what a message looks like in Kafka.
+func (p *parser) onWire(m *Message, f *fields) {
+	if m.Topic, m.TopicPos = p.text(f, "topic"); m.Topic != "" {
+		p.checkTopic(m)
+	}
+	if name, _ := p.text(f, "type"); name != "" {
+		m.Type = name
+	}
+	m.Format = p.choice(f, "format", "")
+	m.Schema, m.SchemaPos = p.text(f, "schema")
+	if m.Schema != "" && (m.Format == "text" || m.Format == "bytes") {
+		p.report(spanOf(m.SchemaPos, m.Schema), codeWordExcludes, fmt.Sprintf("a message of format `%s` has no schema", m.Format)).
+			help("remove `schema`, or take the format `avro` or `json`")
+	}
+}
+
+// text reads a word whose value is a text that is not empty.
+func (p *parser) text(f *fields, word string) (string, diag.Pos) {
+	e, ok := f.take(word)
+	if !ok {
+		return "", diag.Pos{}
+	}
+	at := p.page.token(e.value)
+	text, ok := p.scalar(e.value, "`"+word+"`", "a text")
+	if ok && strings.TrimSpace(text) == "" {
+		p.report(at, codeEmptyValue, fmt.Sprintf("`%s` is empty", word)).help("write a value, or remove `" + word + "`")
+		return "", at.pos
+	}
+	return text, at.pos
+}
+
+func (p *parser) early(m *Message, f *fields) {
+	e, ok := f.byName["early"]
+	if ok && e.value.Kind == yaml.ScalarNode && beginsWithDigit.MatchString(e.value.Value) {
+		m.Early.Hold, _, _ = p.fixed(f, "early", positiveTimer)
+		return
+	}
+	m.Early.Mode = p.choice(f, "early", "hold")
+}
+
+// The attempts of a call that has `retry` without saying more.
+const (
+	retryAttempts = 3
+	retryBackoff  = time.Second
+	retryFactor   = 2000
+	retryMax      = time.Hour
+	attemptsMax   = 10_000
+)
+
+// retry reads the attempts of a call, with what holds for words that are not
+// there.
+func (p *parser) retry(f *fields) *Retry {
+	e, ok := f.take("retry")
+	if !ok || !p.mapping(e.value, "`retry`") {
+		return nil
+	}
+	inner := p.fields(e.value, InRetry, p.page.token(e.key), "`retry`")
+	r := &Retry{
+		Pos:      p.page.token(e.key).pos,
+		Attempts: retryAttempts, Backoff: retryBackoff, Factor: retryFactor, Max: retryMax,
+		Errors: []string{"timeout"},
+	}
+	p.attempts(r, &inner)
+	p.pauses(r, &inner)
+	if n, ok := p.thousandths(&inner, "factor", 1000, 1_000_000); ok {
+		r.Factor = n
+	}
+	if n, ok := p.thousandths(&inner, "jitter", 0, 1000); ok {
+		r.Jitter = n
+	}
+	if e, ok := inner.take("errors"); ok {
+		p.retryErrors(r, e)
+	}
+	inner.done()
+	return r
+}
+
+func (p *parser) attempts(r *Retry, f *fields) {
+	e, ok := f.take("attempts")
+	if !ok {
+		return
+	}
+	text, ok := p.scalar(e.value, "`attempts`", "a whole number or `unlimited`")
+	if !ok {
+		return
+	}
+	if text == "unlimited" {
+		r.Attempts = 0
+		return
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > attemptsMax {
+		p.report(p.page.token(e.value), codeBadRetry, fmt.Sprintf("`attempts` must be a whole number from 1 to %d, not `%s`", attemptsMax, text)).
+			help("the first attempt counts; `unlimited` needs `within` or a `deadline`")
+		return
+	}
+	r.Attempts = n
+}
+
+func (p *parser) pauses(r *Retry, f *fields) {
+	if d, _, ok := p.fixed(f, "backoff", anyTimer); ok {
+		r.Backoff = d
+		r.Max = max(r.Max, d)
+	}
+	if d, at, ok := p.fixed(f, "max", anyTimer); ok {
+		r.Max = d
+		if d < r.Backoff {
+			p.report(spanOf(at, FormatDuration(d)), codeBadRetry, fmt.Sprintf("`max` is shorter than `backoff`, %s", FormatDuration(r.Backoff))).
+				help("`backoff` is the first pause, `max` the longest")
+		}
+	}
+	if d, _, ok := p.fixed(f, "within", positiveTimer); ok {
+		r.Within = d
+	}
+}
+
+func (p *parser) retryErrors(r *Retry, e entry) {
+	names, places := p.names(e, "[timeout]")
+	for i, name := range names {
+		at := spanOf(places[i], name)
+		switch name {
+		case "deadline", "cancelled", "fault", anyError:
+			p.report(at, codeReservedName, fmt.Sprintf("an attempt cannot be made again after `%s`", name)).
+				help("name `timeout`, or errors that the call's outcomes raise")
+		default:
+			p.checkErrorName(at, name)
+		}
+	}
+	if len(names) > 0 {
+		r.Errors, r.ErrorPos = names, places
+	}
+}
