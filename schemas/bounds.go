@@ -3,11 +3,9 @@ package schemas
 import (
 	"fmt"
 	"math"
-)
 
-// payloadDepthMax is how many records, lists and maps of a user's payload may
-// stand within one another.
-const payloadDepthMax = 100
+	"rondo/topology/value"
+)
 
 // bounds is how much a decoded datum may be, beyond what its bytes pay for.
 type bounds struct {
@@ -16,9 +14,9 @@ type bounds struct {
 }
 
 var (
-	payloadBounds = bounds{depth: payloadDepthMax, parts: 1_000_000}
+	payloadBounds = bounds{depth: value.DepthMax, parts: 1_000_000}
 	// A level of a Value takes a record, an array and an entry.
-	ownBounds = bounds{depth: 4*valueDepthMax + 32, parts: 20_000_000}
+	ownBounds = bounds{depth: 4*value.DepthMax + 32, parts: 20_000_000}
 )
 
 // checkBinary walks over the Avro binary form of one datum of type n and
@@ -127,9 +125,9 @@ func (w *binaryWalk) boolean() *dataError {
 func (w *binaryWalk) int() *dataError {
 	start := w.at
 	v, err := w.long()
-	if err == nil && (v < math.MinInt32 || v > math.MaxInt32) {
+	if err == nil && (v < math.MinInt32 || v > math.MaxInt32 || w.at-start > 5) {
 		w.at = start
-		return w.fail("%d is not an int of 32 bits", v)
+		return w.fail("a number longer than 32 bits")
 	}
 	return err
 }

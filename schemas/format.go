@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 //go:embed avsc/*.avsc
@@ -11,7 +12,7 @@ var avscFiles embed.FS
 
 // sharedFiles define types that the records of Rondo have in common. A record
 // may name them ("rondo.Value"); they become part of its own schema.
-var sharedFiles = []string{"value.avsc"}
+var sharedFiles = []string{"value.avsc", "recordref.avsc", "header.avsc", "act.avsc"}
 
 // Format is how one kind of Rondo's own records is written: as an Avro
 // single-object, that is C3 01, the fingerprint of the schema in eight bytes,
@@ -53,14 +54,25 @@ func (e *UnknownFormatError) Error() string {
 // with its former versions, oldest first. The files are part of the program:
 // one that is wrong is a broken invariant, and panics.
 func newFormat(name string, former ...formerVersion) *Format {
-	current := &formatVersion{schema: mustEmbedded(name + ".avsc")}
-	f := &Format{name: name, current: current.schema, versions: map[uint64]*formatVersion{}}
-	f.add(current)
-	next := current
-	for i := len(former) - 1; i >= 0; i-- {
-		v := &formatVersion{schema: mustEmbedded(former[i].file), upgrade: former[i].upgrade, next: next}
-		f.add(v)
-		next = v
+	versions := make([]schemaVersion, len(former))
+	for i, v := range former {
+		versions[i] = schemaVersion{schema: mustEmbedded(v.file), upgrade: v.upgrade}
+	}
+	return formatOfVersions(name, mustEmbedded(name+".avsc"), versions...)
+}
+
+type schemaVersion struct {
+	schema  *Schema
+	upgrade func(native map[string]any) map[string]any
+}
+
+func formatOfVersions(name string, current *Schema, former ...schemaVersion) *Format {
+	f := &Format{name: name, current: current, versions: map[uint64]*formatVersion{}}
+	next := &formatVersion{schema: current}
+	f.add(next)
+	for _, v := range slices.Backward(former) {
+		next = &formatVersion{schema: v.schema, upgrade: v.upgrade, next: next}
+		f.add(next)
 	}
 	return f
 }

@@ -51,12 +51,13 @@ func ParseSchema(text []byte, others ...*Schema) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("avro schema: %w", err)
 	}
-	s := &Schema{root: root, named: p.named, canonical: renderSchema(root, plainName)}
+	s := &Schema{root: root, named: p.named, canonical: renderSchema(root, plainName, renderMap)}
 	s.fingerprint = crc64Avro([]byte(s.canonical))
-	s.codec, err = goavro.NewCodec(renderSchema(root, wireName))
+	s.codec, err = goavro.NewCodec(renderSchema(root, wireName, renderWireMap))
 	if err != nil {
 		return nil, fmt.Errorf("avro schema: %w", err)
 	}
+	p.resolveDefaults()
 	return s, nil
 }
 
@@ -126,6 +127,7 @@ type node struct {
 	name     string // full name of a record, enum or fixed
 	fields   []field
 	index    map[string]int // field name → place in fields
+	byName   []int          // places in fields, in the order of the names
 	symbols  []string
 	size     int     // of a fixed
 	item     *node   // of an array or a map
@@ -153,8 +155,11 @@ func (n *node) key() string {
 
 // wireKey is the same as goavro calls it.
 func (n *node) wireKey() string {
-	if n.name != "" {
+	switch {
+	case n.name != "":
 		return wireName(n.name)
+	case n.kind == kindMap:
+		return wireMapName
 	}
 	return n.kind.String()
 }
@@ -176,18 +181,38 @@ func wireName(full string) string {
 }
 
 // renderSchema writes a schema in Parsing Canonical Form, with its types
-// called by name.
-func renderSchema(root *node, name func(string) string) string {
+// called by name and its maps written by asMap.
+func renderSchema(root *node, name func(string) string, asMap func(r *schemaRenderer, values *node)) string {
 	var b strings.Builder
-	r := schemaRenderer{b: &b, name: name, seen: map[*node]bool{}}
+	r := schemaRenderer{b: &b, name: name, asMap: asMap, seen: map[*node]bool{}}
 	r.render(root)
 	return b.String()
 }
 
 type schemaRenderer struct {
-	b    *strings.Builder
-	name func(string) string
-	seen map[*node]bool
+	b     *strings.Builder
+	name  func(string) string
+	asMap func(r *schemaRenderer, values *node)
+	seen  map[*node]bool
+}
+
+func renderMap(r *schemaRenderer, values *node) {
+	r.b.WriteString(`{"type":"map","values":`)
+	r.render(values)
+	r.b.WriteByte('}')
+}
+
+// wireMapName is what goavro knows every map as.
+const wireMapName = "_.Map"
+
+// renderWireMap shows goavro a map as a record of an array of entries. The
+// binary form of the two is the same, but goavro writes the entries of a map
+// in random order and those of an array as they stand.
+func renderWireMap(r *schemaRenderer, values *node) {
+	r.b.WriteString(`{"name":"` + wireMapName + `","type":"record","fields":[{"name":"entries","type":{"type":"array","items":` +
+		`{"name":"_.Entry","type":"record","fields":[{"name":"key","type":"string"},{"name":"value","type":`)
+	r.render(values)
+	r.b.WriteString("}]}}}]}")
 }
 
 func (r *schemaRenderer) render(n *node) {
@@ -208,9 +233,7 @@ func (r *schemaRenderer) render(n *node) {
 		r.render(n.item)
 		r.b.WriteByte('}')
 	case n.kind == kindMap:
-		r.b.WriteString(`{"type":"map","values":`)
-		r.render(n.item)
-		r.b.WriteByte('}')
+		r.asMap(r, n.item)
 	case n.kind == kindUnion:
 		r.renderUnion(n)
 	default:

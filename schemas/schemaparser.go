@@ -4,11 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 )
 
 var complexTypes = map[string]bool{"record": true, "error": true, "enum": true, "fixed": true, "array": true, "map": true}
+
+// decimalPrecisionMax is far beyond any database's; what claims more is bytes.
+const decimalPrecisionMax = 1000
 
 // schemaParser turns the JSON tree of a schema into nodes.
 type schemaParser struct {
@@ -169,6 +174,9 @@ func (p *schemaParser) record(o map[string]any, ns string, depth int) (*node, er
 		n.index[f.name] = len(n.fields)
 		n.fields = append(n.fields, f)
 	}
+	for _, name := range slices.Sorted(maps.Keys(n.index)) {
+		n.byName = append(n.byName, n.index[name])
+	}
 	return n, nil
 }
 
@@ -184,19 +192,14 @@ func (p *schemaParser) field(tree any, ns string, depth int) (field, error) {
 	if o["type"] == nil {
 		return field{}, fmt.Errorf("field %s without \"type\"", name)
 	}
-	typ, err := p.fieldType(o, ns, depth)
+	// Many schemas put logicalType beside the field's type instead of within it.
+	// Avro ignores it there, and so does this.
+	typ, err := p.parse(o["type"], ns, depth+1)
 	if err != nil {
 		return field{}, fmt.Errorf("field %s: %w", name, err)
 	}
 	def, hasDefault := o["default"]
 	return field{name: name, typ: typ, defaultJSON: def, hasDefault: hasDefault}, nil
-}
-
-// fieldType reads a field's type. Many schemas in the wild put logicalType
-// beside the field's type instead of within it; Avro ignores it there, and so
-// do we.
-func (p *schemaParser) fieldType(o map[string]any, ns string, depth int) (*node, error) {
-	return p.parse(o["type"], ns, depth+1)
 }
 
 func (p *schemaParser) enum(o map[string]any, ns string) (*node, error) {
@@ -266,7 +269,7 @@ func setLogical(n *node, o map[string]any) {
 
 func setDecimal(n *node, o map[string]any) {
 	precision, ok := wholeNumber(o["precision"])
-	if !ok || precision < 1 || n.kind != kindBytes && n.kind != kindFixed {
+	if !ok || precision < 1 || precision > decimalPrecisionMax || n.kind != kindBytes && n.kind != kindFixed {
 		return
 	}
 	scale := 0

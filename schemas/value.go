@@ -10,18 +10,14 @@ import (
 	"rondo/topology/value"
 )
 
-// valueDepthMax is how many lists and maps may stand within one another in a
-// value that is stored.
-const valueDepthMax = 256
-
 // valueRecord returns v as goavro takes the record rondo.Value. It fails for
 // what cannot be stored: NaN, infinity, a value nested too deeply.
-func valueRecord(v value.Value) (map[string]any, error) {
+func valueRecord(v value.Value) (fields, error) {
 	native, err := valueUnion(v, 0)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"is": native}, nil
+	return fields{"is": native}, nil
 }
 
 // valueUnion returns v as goavro takes the union of rondo.Value.
@@ -30,25 +26,25 @@ func valueUnion(v value.Value, depth int) (any, error) {
 	case nil:
 		return nil, nil
 	case bool:
-		return map[string]any{"boolean": v}, nil
+		return fields{"boolean": v}, nil
 	case int64:
-		return map[string]any{"long": v}, nil
+		return fields{"long": v}, nil
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("%v cannot be stored", v)
+			return nil, value.ErrNotFinite
 		}
-		return map[string]any{"double": v}, nil
+		return fields{"double": v}, nil
 	case string:
-		return map[string]any{"string": v}, nil
+		return fields{"string": v}, nil
 	case []byte:
-		return map[string]any{"bytes": v}, nil
+		return fields{"bytes": v}, nil
 	case *apd.Decimal:
 		if v.Form != apd.Finite {
-			return nil, fmt.Errorf("decimal %v cannot be stored", v)
+			return nil, value.ErrNotFinite
 		}
 		return member("rondo.Decimal", "text", v.String()), nil
 	case time.Time:
-		return map[string]any{"rondo.Timestamp": map[string]any{"seconds": v.Unix(), "nanos": int32(v.Nanosecond())}}, nil
+		return fields{"rondo.Timestamp": fields{"seconds": v.Unix(), "nanos": int32(v.Nanosecond())}}, nil
 	case time.Duration:
 		return member("rondo.Duration", "nanos", int64(v)), nil
 	case []any:
@@ -60,13 +56,13 @@ func valueUnion(v value.Value, depth int) (any, error) {
 }
 
 // member is a union's member that is a record of one field.
-func member(record, field string, v any) map[string]any {
-	return map[string]any{record: map[string]any{field: v}}
+func member(record, field string, v any) fields {
+	return fields{record: fields{field: v}}
 }
 
 func listUnion(list []any, depth int) (any, error) {
-	if depth > valueDepthMax {
-		return nil, fmt.Errorf("lists and maps nested deeper than %d", valueDepthMax)
+	if depth > value.DepthMax {
+		return nil, value.ErrTooDeep
 	}
 	items := make([]any, len(list))
 	for i, item := range list {
@@ -80,8 +76,8 @@ func listUnion(list []any, depth int) (any, error) {
 }
 
 func mapUnion(m *value.Map, depth int) (any, error) {
-	if depth > valueDepthMax {
-		return nil, fmt.Errorf("lists and maps nested deeper than %d", valueDepthMax)
+	if depth > value.DepthMax {
+		return nil, value.ErrTooDeep
 	}
 	entries := make([]any, m.Len())
 	for i := range entries {
@@ -90,44 +86,44 @@ func mapUnion(m *value.Map, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		entries[i] = map[string]any{"key": key, "value": native}
+		entries[i] = fields{"key": key, "value": native}
 	}
 	return member("rondo.Map", "entries", entries), nil
 }
 
 // valueOf returns the value that goavro gave as a record rondo.Value.
 func valueOf(record any) (value.Value, error) {
-	return valueOfUnion(record.(map[string]any)["is"])
+	return valueOfUnion(record.(fields)["is"])
 }
 
 func valueOfUnion(native any) (value.Value, error) {
 	if native == nil {
 		return nil, nil
 	}
-	for name, v := range native.(map[string]any) {
+	for name, v := range native.(fields) {
 		switch name {
 		case "boolean", "long", "double", "string":
 			return v, nil
 		case "bytes":
 			return append([]byte{}, v.([]byte)...), nil
 		}
-		return valueOfMember(name, v.(map[string]any))
+		return valueOfMember(name, v.(fields))
 	}
 	panic("goavro gave a union without a member")
 }
 
-func valueOfMember(name string, fields map[string]any) (value.Value, error) {
+func valueOfMember(name string, record fields) (value.Value, error) {
 	switch name {
 	case "rondo.Decimal":
-		return decimalOfText(fields["text"].(string))
+		return value.ParseDecimal(record["text"].(string))
 	case "rondo.Timestamp":
-		return time.Unix(fields["seconds"].(int64), int64(fields["nanos"].(int32))).UTC(), nil
+		return time.Unix(record["seconds"].(int64), int64(record["nanos"].(int32))).UTC(), nil
 	case "rondo.Duration":
-		return time.Duration(fields["nanos"].(int64)), nil
+		return time.Duration(record["nanos"].(int64)), nil
 	case "rondo.List":
-		return listOf(fields["items"].([]any))
+		return listOf(record["items"].([]any))
 	case "rondo.Map":
-		return mapOf(fields["entries"].([]any))
+		return mapOf(record["entries"].([]any))
 	}
 	panic(fmt.Sprintf("goavro gave a union of the unknown member %q", name))
 }
@@ -145,22 +141,23 @@ func listOf(items []any) (value.Value, error) {
 }
 
 func mapOf(entries []any) (value.Value, error) {
-	m := make(map[string]value.Value, len(entries))
-	for _, entry := range entries {
-		fields := entry.(map[string]any)
-		v, err := valueOfUnion(fields["value"])
+	var m value.MapBuilder
+	m.Grow(len(entries))
+	for _, item := range entries {
+		entry := item.(fields)
+		v, err := valueOfUnion(entry["value"])
 		if err != nil {
 			return nil, err
 		}
-		m[fields["key"].(string)] = v
+		m.Add(entry["key"].(string), v)
 	}
-	return value.MapOf(m), nil
+	return builtMap(&m)
 }
 
-func decimalOfText(text string) (value.Value, error) {
-	d, _, err := apd.NewFromString(text)
-	if err != nil || d.Form != apd.Finite {
-		return nil, fmt.Errorf("%q is not a decimal", text)
+func builtMap(b *value.MapBuilder) (value.Value, error) {
+	m, twice, ok := b.Map()
+	if !ok {
+		return nil, fmt.Errorf("the key %q stands twice in one map", twice)
 	}
-	return d, nil
+	return m, nil
 }

@@ -1,0 +1,404 @@
+package schemas
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"rondo/topology"
+	"rondo/topology/value"
+)
+
+// PayloadBytesMax is how many bytes an event may have.
+const PayloadBytesMax = 768 << 10
+
+// Headers that are read. The others are handed on.
+const (
+	headerType       = "type"
+	headerCloudEvent = "ce_type"
+	headerSchema     = "__value_schema_id"
+)
+
+// Formats that a message may name.
+const (
+	formatAvro  = "avro"
+	formatJSON  = "json"
+	formatText  = "text"
+	formatBytes = "bytes"
+)
+
+// Raw is a record of an input topic as it came.
+type Raw struct {
+	Topic   string
+	Value   []byte // nil is a tombstone
+	Headers []Header
+}
+
+// Decoded is what a Raw says.
+type Decoded struct {
+	// Types are the names under which the record may be a message, most exact
+	// first; none if it does not tell. See topology.Record.
+	Types   []string
+	Payload value.Value // null for a tombstone
+}
+
+// Reader decodes the records of one topic as one definition sees them. It may
+// be used by many goroutines.
+type Reader struct {
+	messages map[string]readMessage // by the name on the wire
+	common   readMessage            // what all messages of the topic agree on
+	files    map[uint64]*Schema     // by fingerprint
+	registry *Registry
+}
+
+// readMessage is how the records of a message are written.
+type readMessage struct {
+	format string  // "" is found out per record
+	schema *Schema // of the message's schema file, or nil
+}
+
+// NewReader returns a reader for the messages of one topic in one definition.
+// The files are the definition's; registry may be nil. It fails for a schema
+// file that is missing or wrong.
+func NewReader(messages []*topology.Message, files map[string][]byte, registry *Registry) (*Reader, error) {
+	parsed, err := parseSchemaFiles(files, messages)
+	if err != nil {
+		return nil, fmt.Errorf("schema file %w", err)
+	}
+	r := &Reader{messages: map[string]readMessage{}, files: map[uint64]*Schema{}, registry: registry}
+	for _, s := range parsed {
+		r.files[s.Fingerprint()] = s
+	}
+	for i, m := range messages {
+		how, err := readMessageOf(m, parsed)
+		if err != nil {
+			return nil, err
+		}
+		r.messages[typeOnWire(m)] = how
+		if i == 0 {
+			r.common = how
+			continue
+		}
+		if r.common.format != how.format {
+			r.common.format = ""
+		}
+		if r.common.schema != how.schema {
+			r.common.schema = nil
+		}
+	}
+	return r, nil
+}
+
+func readMessageOf(m *topology.Message, files schemaFiles) (how readMessage, err error) {
+	if how.format, err = formatOf(m); err == nil && m.SchemaFile() {
+		how.schema, err = files.of(m)
+	}
+	if err != nil {
+		return how, fmt.Errorf("message %s: %w", m.Name, err)
+	}
+	return how, nil
+}
+
+func typeOnWire(m *topology.Message) string {
+	if m.Type != "" {
+		return m.Type
+	}
+	return m.Name
+}
+
+// Types returns the record's type names without decoding it, if they can be
+// had that cheaply: from the headers, or from a schema that is known already.
+// ok is false if only Decode can tell.
+func (r *Reader) Types(raw Raw) (types []string, ok bool) {
+	if name, ok := typeHeader(raw.Headers); ok {
+		return []string{name}, true
+	}
+	switch {
+	case raw.Value == nil || r.common.format == formatText || r.common.format == formatBytes:
+		return nil, true
+	case r.common.format == formatJSON:
+		return nil, false
+	}
+	if f, err := r.frame(raw); err == nil && f.kind == frameObject {
+		return f.schema.typeNames(f.body), true
+	} else if err == nil && f.kind == frameID && r.registry != nil {
+		if s := r.registry.peek(f.id); s != nil && s.schema != nil {
+			return s.schema.typeNames(f.body), true
+		}
+	}
+	return nil, false
+}
+
+// typeHeader returns the header `type`, else `ce_type`.
+func typeHeader(headers []Header) (string, bool) {
+	for _, name := range []string{headerType, headerCloudEvent} {
+		if v, ok := lastHeader(headers, name); ok && len(v) > 0 && utf8.Valid(v) {
+			return string(v), true
+		}
+	}
+	return "", false
+}
+
+// lastHeader returns the last header of a name, which is the one that counts.
+func lastHeader(headers []Header, name string) ([]byte, bool) {
+	for i := len(headers) - 1; i >= 0; i-- {
+		if headers[i].Key == name {
+			return headers[i].Value, true
+		}
+	}
+	return nil, false
+}
+
+// HeaderMap returns headers as the language sees them: the last of each name,
+// as text, or as bytes where it is not UTF-8; a null value is null.
+func HeaderMap(headers []Header) *value.Map {
+	m := make(map[string]value.Value, len(headers))
+	for _, h := range headers {
+		switch {
+		case !utf8.ValidString(h.Key):
+			continue // no expression could name it
+		case h.Value == nil:
+			m[h.Key] = nil
+		case utf8.Valid(h.Value):
+			m[h.Key] = string(h.Value)
+		default:
+			m[h.Key] = append([]byte{}, h.Value...)
+		}
+	}
+	return value.MapOf(m)
+}
+
+// Decode decodes a record. An *Undecodable says that it never will be: a dead
+// letter. An error that wraps ErrRegistryUnavailable says to wait and ask
+// again; the only other errors are those of ctx.
+func (r *Reader) Decode(ctx context.Context, raw Raw) (Decoded, error) {
+	if len(raw.Value) > PayloadBytesMax {
+		return Decoded{}, &Undecodable{Code: CodeTooLarge, Text: fmt.Sprintf("the value has %d bytes; an event may have %d",
+			len(raw.Value), PayloadBytesMax)}
+	}
+	how := r.common
+	name, named := typeHeader(raw.Headers)
+	if named {
+		if m, ok := r.messages[name]; ok {
+			how = m
+		}
+	}
+	var d Decoded
+	var err error
+	if raw.Value != nil {
+		d, err = r.decode(ctx, how, raw)
+	}
+	if named {
+		d.Types = []string{name}
+	}
+	return d, err
+}
+
+func (r *Reader) decode(ctx context.Context, how readMessage, raw Raw) (Decoded, error) {
+	switch how.format {
+	case formatJSON:
+		return decodeJSON(withoutFrame(raw.Value))
+	case formatText:
+		if !utf8.Valid(raw.Value) {
+			return Decoded{}, undecodable("the text is not valid UTF-8")
+		}
+		return Decoded{Payload: string(raw.Value)}, nil
+	case formatBytes:
+		return Decoded{Payload: append([]byte{}, raw.Value...)}, nil
+	case formatAvro:
+		return r.decodeAvro(ctx, how, raw)
+	}
+	f, err := r.frame(raw)
+	if err != nil {
+		return Decoded{}, err
+	}
+	if f.kind == frameNone {
+		return decodeJSON(raw.Value)
+	}
+	return r.decodeFramed(ctx, f)
+}
+
+// decodeAvro reads Avro of a message that says it is. Where a registry is
+// configured, every record carries a frame; where none is, a record without
+// one is read by the message's schema file.
+func (r *Reader) decodeAvro(ctx context.Context, how readMessage, raw Raw) (Decoded, error) {
+	f, err := r.frame(raw)
+	bare := r.registry == nil && how.schema != nil && (err != nil || f.kind == frameNone || f.kind == frameID)
+	if bare {
+		return r.decodeBare(how.schema, raw.Value, f, err)
+	}
+	if err != nil {
+		return Decoded{}, err
+	}
+	if f.kind == frameNone {
+		return Decoded{}, r.unframed()
+	}
+	return r.decodeFramed(ctx, f)
+}
+
+func (r *Reader) unframed() *Undecodable {
+	if r.registry != nil {
+		return undecodable("the value does not begin with the id of a schema, as all Avro does where a registry is used " +
+			"(a zero byte and four more, or C3 01 and a fingerprint)")
+	}
+	return undecodable("the value is Avro without a fingerprint, and no message tells its schema: " +
+		"name a schema file in the message, and the message in the header `type`")
+}
+
+// decodeBare reads a value without a frame. A frame that could not be used is
+// mentioned if the value turns out not to be bare.
+func (r *Reader) decodeBare(s *Schema, b []byte, f frame, frameErr error) (Decoded, error) {
+	d, err := decodeBy(s, b)
+	var bad *Undecodable
+	if err == nil || !errors.As(err, &bad) {
+		return d, err
+	}
+	switch {
+	case frameErr != nil:
+		bad.Text += "; or, if it is framed: " + textOf(frameErr)
+	case f.kind == frameID:
+		bad.Text += fmt.Sprintf("; or it begins with the schema id %d, and no schema registry is configured", f.id)
+	}
+	return d, bad
+}
+
+func textOf(err error) string {
+	var bad *Undecodable
+	if errors.As(err, &bad) {
+		return bad.Text
+	}
+	return err.Error()
+}
+
+func (r *Reader) decodeFramed(ctx context.Context, f frame) (Decoded, error) {
+	if f.kind == frameObject {
+		return decodeBy(f.schema, f.body)
+	}
+	if r.registry == nil {
+		return Decoded{}, undecodable("the value was written with %s of a schema registry, but no registry is configured (setting: registry)", f)
+	}
+	var s *registered
+	var err error
+	if f.kind == frameID {
+		s, err = r.registry.byID(ctx, f.id)
+	} else {
+		s, err = r.registry.byGUID(ctx, f.guid)
+	}
+	switch {
+	case err != nil:
+		return Decoded{}, err
+	case s.kind == sr.TypeJSON:
+		return decodeJSON(f.body)
+	case s.schema == nil:
+		return Decoded{}, undecodable("%s is %v, which cannot be read: Avro and JSON can", f, s.kind)
+	}
+	d, err := decodeBy(s.schema, f.body)
+	var bad *Undecodable
+	if errors.As(err, &bad) {
+		bad.Text = fmt.Sprintf("%s: %s", f, bad.Text)
+	}
+	return d, err
+}
+
+func decodeBy(s *Schema, b []byte) (Decoded, error) {
+	v, err := s.Decode(b)
+	if err != nil {
+		name := ""
+		if names := s.typeNames(b); len(names) > 0 {
+			name = " " + names[0]
+		}
+		return Decoded{}, undecodable("Avro%s: %v", name, err)
+	}
+	return Decoded{Types: s.typeNames(b), Payload: v}, nil
+}
+
+// decodeJSON reads JSON; the type is what the field `type` says, if it is text.
+func decodeJSON(b []byte) (Decoded, error) {
+	v, err := value.FromJSON(b)
+	if err != nil {
+		return Decoded{}, undecodable("JSON: %v", err)
+	}
+	d := Decoded{Payload: v}
+	if m, ok := v.(*value.Map); ok {
+		if name, ok := m.Lookup("type"); ok {
+			if name, ok := name.(string); ok && name != "" {
+				d.Types = []string{name}
+			}
+		}
+	}
+	return d, nil
+}
+
+// frameKind is how a value tells its schema.
+type frameKind uint8
+
+const (
+	frameNone   frameKind = iota
+	frameID               // the Confluent wire format: 0 and the id of a schema; or the id in a header
+	frameGUID             // a schema's GUID in a header
+	frameObject           // an Avro single object, of a schema file
+)
+
+// frame is what stands around a value.
+type frame struct {
+	kind   frameKind
+	id     int
+	guid   string
+	schema *Schema
+	body   []byte
+}
+
+func (f frame) String() string {
+	if f.kind == frameGUID {
+		return "schema " + f.guid
+	}
+	return fmt.Sprintf("schema id %d", f.id)
+}
+
+// confluentHeaderBytes is the length of the zero byte and the id.
+const confluentHeaderBytes = 5
+
+// frame finds out how a value tells its schema. What looks like an Avro single
+// object of an unknown schema, and a header that makes no sense, are errors.
+func (r *Reader) frame(raw Raw) (frame, error) {
+	b := raw.Value
+	if h, ok := lastHeader(raw.Headers, headerSchema); ok {
+		return headerFrame(h, b)
+	}
+	if fingerprint, body, ok := cutSingleObjectHeader(b); ok {
+		if s := r.files[fingerprint]; s != nil {
+			return frame{kind: frameObject, schema: s, body: body}, nil
+		}
+		return frame{}, undecodable("the value names the Avro schema with the fingerprint %016x, "+
+			"which none of the definition's schema files has", fingerprint)
+	}
+	if len(b) >= confluentHeaderBytes && b[0] == 0 {
+		return frame{kind: frameID, id: int(binary.BigEndian.Uint32(b[1:])), body: b[confluentHeaderBytes:]}, nil
+	}
+	return frame{kind: frameNone, body: b}, nil
+}
+
+// headerFrame reads the header __value_schema_id: 0 and an id of four bytes,
+// or 1 and a GUID of sixteen.
+func headerFrame(h, body []byte) (frame, error) {
+	switch {
+	case len(h) == confluentHeaderBytes && h[0] == 0:
+		return frame{kind: frameID, id: int(binary.BigEndian.Uint32(h[1:])), body: body}, nil
+	case len(h) == 17 && h[0] == 1:
+		return frame{kind: frameGUID, guid: uuidText(h[1:]), body: body}, nil
+	}
+	return frame{}, undecodable("the header %s has %d bytes, which is neither 0 and a schema id nor 1 and a GUID", headerSchema, len(h))
+}
+
+// withoutFrame removes the schema id that serializers of JSON Schema put in
+// front: no JSON begins with a zero byte.
+func withoutFrame(b []byte) []byte {
+	if len(b) > confluentHeaderBytes && b[0] == 0 {
+		return b[confluentHeaderBytes:]
+	}
+	return b
+}
