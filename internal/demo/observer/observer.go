@@ -1,0 +1,239 @@
+package observer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/internal/demo/verdict"
+)
+
+// maxFinished is how many of the last finished orders are kept to be shown.
+const maxFinished = 50
+
+// Observer watches one run.
+type Observer struct {
+	run    string
+	status string // topic of the outcomes
+	client *kgo.Client
+
+	latencies *latencies
+
+	mu       sync.Mutex
+	open     map[string]*path
+	ended    map[string]*path // by order; only as much as is needed to tell a repeated outcome
+	finished []*path          // the last ones, oldest first
+	progress Progress
+	changed  chan struct{} // closed and renewed at each end of an order
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Started, Completed, Failed, Compensated int
+}
+
+// InFlight is the number of orders that were placed and have not ended.
+func (p Progress) InFlight() int { return p.Started - p.Completed - p.Failed }
+
+// New opens an observer of the records behind start. It sees nothing until Run.
+func New(brokers []string, scope verdict.Scope) (*Observer, error) {
+	from := map[string]map[int32]kgo.Offset{}
+	watched := append([]string{scope.Topics.Orders, scope.Topics.Status}, scope.Topics.Commands...)
+	for _, topic := range watched {
+		from[topic] = map[int32]kgo.Offset{}
+	}
+	scope.Start.Each(func(o kadm.Offset) {
+		if partitions, ok := from[o.Topic]; ok {
+			partitions[o.Partition] = kgo.NewOffset().At(o.At)
+		}
+	})
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(brokers...),
+		kgo.ClientID("rondo-demo-observer"),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumePartitions(from),
+		kgo.MetadataMinAge(100*time.Millisecond),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("open the observer: %w", err)
+	}
+	return &Observer{
+		run: scope.Run, status: scope.Topics.Status, client: client,
+		latencies: newLatencies(),
+		open:      map[string]*path{},
+		ended:     map[string]*path{},
+		changed:   make(chan struct{}),
+	}, nil
+}
+
+// Run watches until ctx ends, and returns nil then.
+func (o *Observer) Run(ctx context.Context) error {
+	defer o.client.Close()
+	for {
+		fetches := o.client.PollFetches(ctx)
+		seen := time.Now()
+		if ctx.Err() != nil {
+			return nil
+		}
+		var failed error
+		fetches.EachError(func(topic string, partition int32, err error) {
+			failed = errors.Join(failed, fmt.Errorf("observe %s/%d: %w", topic, partition, err))
+		})
+		if failed != nil {
+			return failed
+		}
+		fetches.EachRecord(func(r *kgo.Record) { o.take(r, seen) })
+	}
+}
+
+// Sent notes that an event was handed to its producer; see services.Journal.
+func (o *Observer) Sent(topic string, partition int32, offset int64, handed time.Time) {
+	o.latencies.sent(verdict.Place{Topic: topic, Partition: partition, Offset: offset}, handed)
+}
+
+func (o *Observer) take(r *kgo.Record, seen time.Time) {
+	order := string(r.Key)
+	if !strings.HasPrefix(order, o.run) {
+		return
+	}
+	headers := headersOf(r)
+	if cause, ok := parsePlace(headers["rondo-cause"]); ok && headers["rondo-attempt"] == "1" {
+		o.latencies.seen(cause, seen)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.pathOf(order)
+	if text, ok := stopTexts[headers["type"]]; ok {
+		p.stops = append(p.stops, stop{r.Timestamp, text})
+	}
+	if headers["rondo-compensates"] != "" {
+		o.noteUndone(p)
+	}
+	switch headers["type"] {
+	case "OrderPlaced":
+		if p.began.IsZero() {
+			p.began = r.Timestamp
+			o.progress.Started++
+		}
+	case "OrderCompleted":
+		o.end(p, r.Timestamp, "completed", false)
+	case "OrderFailed":
+		o.end(p, r.Timestamp, reasonOf(r.Value), true)
+	}
+}
+
+func (o *Observer) pathOf(order string) *path {
+	if p, ok := o.ended[order]; ok {
+		return p
+	}
+	p, ok := o.open[order]
+	if !ok {
+		p = &path{order: order}
+		o.open[order] = p
+	}
+	return p
+}
+
+func (o *Observer) noteUndone(p *path) {
+	if p.failed && !p.undone {
+		o.progress.Compensated++
+	}
+	p.undone = true
+}
+
+// end notes the first outcome of an order; that there is a second one is for
+// the verdict to say.
+func (o *Observer) end(p *path, at time.Time, outcome string, failed bool) {
+	if !p.ended.IsZero() {
+		return
+	}
+	p.ended, p.outcome, p.failed = at, outcome, failed
+	delete(o.open, p.order)
+	o.ended[p.order] = p
+	o.finished = append(o.finished, p)
+	if len(o.finished) > maxFinished {
+		o.finished[0].stops = nil // it will not be shown any more
+		o.finished = o.finished[1:]
+	}
+	switch {
+	case !failed:
+		o.progress.Completed++
+	default:
+		o.progress.Failed++
+		if p.undone {
+			o.progress.Compensated++
+		}
+	}
+	close(o.changed)
+	o.changed = make(chan struct{})
+}
+
+// Progress is how far the run is now.
+func (o *Observer) Progress() Progress {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.progress
+}
+
+// Last lists the orders that ended last, the newest first.
+func (o *Observer) Last(n int) []Finished {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var out []Finished
+	for i := len(o.finished) - 1; i >= 0 && len(out) < n; i-- {
+		out = append(out, o.finished[i].finished())
+	}
+	return out
+}
+
+// AwaitEnded waits until that many orders have ended.
+func (o *Observer) AwaitEnded(ctx context.Context, orders int) error {
+	for {
+		o.mu.Lock()
+		ended, changed := o.progress.Completed+o.progress.Failed, o.changed
+		o.mu.Unlock()
+		if ended >= orders {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %d orders to end, %d have: %w", orders, ended, context.Cause(ctx))
+		}
+	}
+}
+
+// Latency of the steps whose events were handed over since a time (zero: all),
+// leaving out those of the windows.
+func (o *Observer) Latency(since time.Time, without ...Window) Quantiles {
+	return o.latencies.quantiles(since, without)
+}
+
+func headersOf(r *kgo.Record) map[string]string {
+	headers := make(map[string]string, len(r.Headers))
+	for _, h := range r.Headers {
+		headers[h.Key] = string(h.Value)
+	}
+	return headers
+}
+
+// parsePlace reads topic/partition/offset.
+func parsePlace(s string) (verdict.Place, bool) {
+	parts := strings.Split(s, "/")
+	if len(parts) != 3 {
+		return verdict.Place{}, false
+	}
+	partition, err1 := strconv.ParseInt(parts[1], 10, 32)
+	offset, err2 := strconv.ParseInt(parts[2], 10, 64)
+	if err1 != nil || err2 != nil {
+		return verdict.Place{}, false
+	}
+	return verdict.Place{Topic: parts[0], Partition: int32(partition), Offset: offset}, true
+}
