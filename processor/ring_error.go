@@ -96,7 +96,8 @@ func passing(err error) bool {
 }
 
 // outdated reports whether the broker no longer takes this producer's epoch: a
-// new owner has fenced it, or the broker has ended its transaction.
+// new owner has fenced it, or the broker has ended its transaction at the
+// timeout.
 func outdated(err error) bool {
 	return isAny(err, kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping)
 }

@@ -107,13 +107,17 @@ func (p *ringProducer) begin(ctx context.Context) error {
 // would each name their own at the same moment, and all but one would be
 // refused and try again 20 ms later. For a single leader it would be a round
 // trip for nothing.
+//
+// It only saves time. A coordinator that does not know a topic yet, or a broker
+// that lets clients name nothing any more, adds nothing; what they have against
+// a record is then said by the produce.
 func (p *ringProducer) register(ctx context.Context, t *Txn) error {
 	if p.oneLeader(t) {
 		return nil
 	}
 	for {
 		err := p.addPartitions(ctx, t)
-		if err == nil || errors.Is(err, kerr.UnsupportedVersion) { // a broker that does not offer it any more: slower, not wrong
+		if err == nil || aboutTheRecord(err) || errors.Is(err, kerr.UnsupportedVersion) {
 			return nil
 		}
 		if !passing(err) {
@@ -155,36 +159,22 @@ func (p *ringProducer) addPartitions(ctx context.Context, t *Txn) error {
 	if err != nil {
 		return err
 	}
-	return addPartitionsError(resp, t)
+	return addPartitionsError(resp)
 }
 
 // addPartitionsError is the answer that explains the others: when one partition
 // is refused, the rest is answered OPERATION_NOT_ATTEMPTED.
-func addPartitionsError(resp *kmsg.AddPartitionsToTxnResponse, t *Txn) error {
+func addPartitionsError(resp *kmsg.AddPartitionsToTxnResponse) error {
 	var first error
 	for _, rt := range resp.Topics {
 		for _, rp := range rt.Partitions {
 			err := kerr.ErrorForCode(rp.ErrorCode)
-			switch {
-			case err == nil:
-			case aboutTheRecord(err):
-				return t.recordError(topicPartition{rt.Topic, rp.Partition}, err)
-			case first == nil || errors.Is(first, kerr.OperationNotAttempted):
+			if err != nil && (first == nil || errors.Is(first, kerr.OperationNotAttempted)) {
 				first = fmt.Errorf("%s/%d: %w", rt.Topic, rp.Partition, err)
 			}
 		}
 	}
 	return first
-}
-
-// recordError blames the first record of a partition.
-func (t *Txn) recordError(at topicPartition, reason error) error {
-	for i, rec := range t.records {
-		if rec.Topic == at.topic && rec.Partition == at.partition {
-			return &RecordError{Index: i, Topic: at.topic, Partition: at.partition, Bytes: recordBytes(rec), Reason: reason}
-		}
-	}
-	return fmt.Errorf("%s/%d: %w", at.topic, at.partition, reason)
 }
 
 // produce sends records in one request per broker and waits for all answers.
@@ -339,21 +329,9 @@ func (p *ringProducer) end(ctx context.Context, how kgo.TransactionEndTry) error
 	return nil
 }
 
-// fenced tells a new owner from a transaction that the broker has ended because
-// it took too long: only then does the broker still take the producer back.
-// Before the timeout there is nothing to ask.
-func (p *ringProducer) fenced(ctx context.Context) bool {
-	if time.Since(p.begun) < p.timeout {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.timeout)
-	defer cancel()
-	req := kmsg.NewPtrInitProducerIDRequest()
-	req.TransactionalID, req.ProducerID, req.ProducerEpoch = &p.id, p.producerID, p.epoch
-	req.TransactionTimeoutMillis = int32(p.timeout.Milliseconds())
-	resp, err := req.RequestWith(ctx, p.client)
-	return err == nil && outdated(kerr.ErrorForCode(resp.ErrorCode))
-}
+// inTime reports whether the broker cannot have ended the transaction because
+// it took too long: the broker's clock for it started after ours.
+func (p *ringProducer) inTime() bool { return time.Since(p.begun) < p.timeout }
 
 // sleep waits for d, or returns why ctx ended.
 func sleep(ctx context.Context, d time.Duration) error {

@@ -176,7 +176,7 @@ func (t *Txn) settle(ctx context.Context, p *ringProducer, cause error) error {
 		cause = fmt.Errorf("%w; abort: %w", cause, err)
 	}
 	verdict := ErrUnknown
-	if outdated(cause) && p.fenced(ctx) {
+	if outdated(cause) && p.inTime() {
 		verdict = ErrFenced
 	}
 	t.ring.release(false, false)
