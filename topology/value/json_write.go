@@ -60,7 +60,7 @@ func appendJSON(dst []byte, v Value, depth int) ([]byte, error) {
 	case *Map:
 		return appendJSONMap(dst, v, depth)
 	}
-	return dst, fmt.Errorf("%T is no value", v)
+	return dst, fmt.Errorf("%T %w", v, ErrNoValue)
 }
 
 func appendJSONTime(dst []byte, t time.Time) ([]byte, error) {

@@ -110,7 +110,7 @@ func (c *checker) check(v Value, depth int) error {
 	case *Map:
 		return c.checkMap(v, depth)
 	}
-	return fmt.Errorf("%T is no value", v)
+	return fmt.Errorf("%T %w", v, ErrNoValue)
 }
 
 func (c *checker) checkMap(m *Map, depth int) error {

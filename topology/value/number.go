@@ -10,12 +10,13 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// Decimals have the range of IEEE 754 decimal128: 34 digits, exponents that
-// keep arithmetic quick.
+// Decimals have the digits of IEEE 754 decimal128, and somewhat more than the
+// range of doubles: the time that an addition takes grows with the distance of
+// exponents.
 const (
 	DecimalDigitsMax = 34
-	decimalExpMax    = 6144
-	decimalExpMin    = -6143
+	decimalExpMax    = 400
+	decimalExpMin    = -400
 )
 
 // DecimalContext is how decimals are computed: 34 digits, half to even. A result
@@ -32,8 +33,8 @@ func DecimalContext() *apd.Context {
 }
 
 // ParseDecimal reads a decimal such as "1.10" or "-2.5E+3". It fails for what is
-// no number, for NaN and infinity, for more than 34 digits and for an exponent
-// beyond what decimal128 holds.
+// no number, for NaN and infinity, for more than 34 digits and beyond 10^400 or
+// 10^-400.
 func ParseDecimal(text string) (*apd.Decimal, error) {
 	if len(text) > decimalTextMax || strings.Trim(text, "0123456789+-.eE") != "" {
 		return nil, fmt.Errorf("%q is not a decimal", clip(text))

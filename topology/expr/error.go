@@ -1,0 +1,49 @@
+package expr
+
+import "fmt"
+
+// Codes of errors.
+const (
+	CodeExpression = "expression" // what is computed does not work with these values
+	CodeCost       = "limit.cost" // CostMax or TextBytesMax is passed
+	CodeSize       = "limit.size" // the result is nested too deeply or is too large
+)
+
+// Limits of one evaluation.
+const (
+	CostMax      = 100_000
+	TextBytesMax = 256 << 10
+	resultMax    = 1 << 20 // values within a result
+)
+
+// Error is why an evaluation failed. Only its Code may enter what is compared
+// between machines and versions: texts become better over time.
+type Error struct {
+	Code   string
+	Text   string // for a person; names fields and variables, never their values
+	Offset int    // characters before the place in the expression's text
+	Length int    // characters, at least 1
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// absorbable reports whether `&&` and `||` may pass over the error.
+func (e *Error) absorbable() bool { return e.Code == CodeExpression }
+
+// span is a place in the expression's text, in characters.
+type span struct{ offset, length int32 }
+
+func (s span) to(other span) span {
+	start := min(s.offset, other.offset)
+	return span{start, max(s.offset+s.length, other.offset+other.length) - start}
+}
+
+func (s span) fail(format string, args ...any) *Error {
+	return &Error{Code: CodeExpression, Text: fmt.Sprintf(format, args...), Offset: int(s.offset), Length: max(1, int(s.length))}
+}
+
+func (s span) limit(code, format string, args ...any) *Error {
+	err := s.fail(format, args...)
+	err.Code = code
+	return err
+}
