@@ -44,7 +44,7 @@ func onEachCluster(t *testing.T, test func(lab *ringLab)) {
 }
 
 func newRingLab(t *testing.T, cluster *kafkatest.Cluster) *ringLab {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 9*time.Minute)
 	t.Cleanup(cancel)
 	lab := &ringLab{
 		t: t, ctx: ctx, cluster: cluster,
@@ -196,6 +196,14 @@ func (l *ringLab) expect(numbers ...int) {
 // until no transaction on it is open.
 func (l *ringLab) committedOffset() int64 {
 	l.t.Helper()
+	offset, err := l.fetchOffset()
+	if err != nil {
+		l.t.Fatalf("fetch the group's offset: %v", err)
+	}
+	return offset
+}
+
+func (l *ringLab) fetchOffset() (int64, error) {
 	for {
 		offsets, err := l.admin.FetchOffsets(l.ctx, l.group)
 		if err == nil {
@@ -204,11 +212,11 @@ func (l *ringLab) committedOffset() int64 {
 		switch {
 		case err == nil:
 			if offset, ok := offsets.Lookup(l.input, 0); ok {
-				return offset.At
+				return offset.At, nil
 			}
-			return -1
+			return -1, nil
 		case !errors.Is(err, kerr.UnstableOffsetCommit):
-			l.t.Fatalf("fetch the group's offset: %v", err)
+			return 0, err
 		}
 	}
 }
