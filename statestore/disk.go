@@ -151,10 +151,22 @@ func (l logger) Errorf(format string, args ...any) {
 // Fatalf ends the process: Pebble calls it when it does not know any more what
 // is on the disk. A new process finds out by opening the store.
 func (l logger) Fatalf(format string, args ...any) {
-	panic(fatalError(fmt.Sprintf("the local state %s cannot go on: %s; restart the node, and delete the folder if it happens again: the changelog has its content",
-		l.dir, fmt.Sprintf(format, args...))))
+	cause := fmt.Errorf(format, args...)
+	for _, arg := range args {
+		if err, ok := arg.(error); ok {
+			cause = err
+		}
+	}
+	panic(fatalError{l.dir, cause})
 }
 
-type fatalError string
+type fatalError struct {
+	dir   string
+	cause error
+}
 
-func (e fatalError) Error() string { return string(e) }
+func (e fatalError) Error() string {
+	return fmt.Sprintf("the local state %s cannot go on: %v; restart the node, and delete the folder if it happens again: the changelog has its content", e.dir, e.cause)
+}
+
+func (e fatalError) Unwrap() error { return e.cause }

@@ -1,6 +1,7 @@
 package statestore
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -69,6 +70,8 @@ func (m model) timers() []timerKey {
 	return out
 }
 
+func sameEntry(a, b Entry) bool { return a.Due == b.Due && bytes.Equal(a.Value, b.Value) }
+
 func (m model) String() string {
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(m)) {
@@ -94,12 +97,12 @@ func checkHolds(t fataler, p *Partition, want model) {
 	}); err != nil {
 		t.Fatalf("scan: %v", err)
 	}
-	if got.String() != want.String() {
+	if !maps.EqualFunc(got, want, sameEntry) {
 		t.Fatalf("partition %d holds\n%sand should hold\n%s", p.number, got, want)
 	}
 	for key := range want {
 		entry, found, err := p.Get([]byte(key))
-		if err != nil || !found || string(entry.Value) != string(want[key].Value) || entry.Due != want[key].Due {
+		if err != nil || !found || !sameEntry(entry, want[key]) {
 			t.Fatalf("get %q: %v %v %v, want %v", key, entry, found, err, want[key])
 		}
 	}
@@ -171,13 +174,7 @@ func restore(t fataler, r *Restorer, l *changelog, from int64) {
 	t.Helper()
 	records := l.from(from)
 	for _, rec := range records {
-		var err error
-		if rec.entry == nil {
-			err = r.Delete([]byte(rec.key))
-		} else {
-			err = r.Put([]byte(rec.key), *rec.entry)
-		}
-		if err != nil {
+		if err := put(r, rec); err != nil {
 			t.Fatalf("restore: %v", err)
 		}
 	}
@@ -234,4 +231,11 @@ func newCrashable(t fataler) *vfs.MemFS {
 		}
 	}
 	return fs
+}
+
+func put(r *Restorer, rec record) error {
+	if rec.entry == nil {
+		return r.Delete([]byte(rec.key))
+	}
+	return r.Put([]byte(rec.key), *rec.entry)
 }

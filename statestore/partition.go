@@ -105,7 +105,7 @@ func (p *Partition) Scan(start []byte, fn func(key []byte, entry Entry) error) e
 	for valid := iter.First(); valid && err == nil; valid = iter.Next() {
 		err = p.visit(iter, fn)
 	}
-	return errors.Join(err, p.explain("scan", iter.Error()), p.explain("scan", iter.Close()))
+	return errors.Join(err, p.explain("scan", iter.Close()))
 }
 
 func (p *Partition) visit(iter *pebble.Iterator, fn func(key []byte, entry Entry) error) error {
@@ -186,7 +186,7 @@ func (p *Partition) load(q *queue, n int) error {
 	for ; valid && len(timers) < n; valid = iter.Next() {
 		timers = append(timers, timerKey(iter.Key()[prefixBytes:]))
 	}
-	if err := errors.Join(iter.Error(), iter.Close(), checkTimers(timers)); err != nil {
+	if err := errors.Join(iter.Close(), checkTimers(timers)); err != nil {
 		return err
 	}
 	q.loaded(timers, valid)
@@ -221,7 +221,7 @@ func (p *Partition) empty(start, end []byte) (bool, error) {
 		return false, err
 	}
 	found := iter.First()
-	return !found, errors.Join(iter.Error(), iter.Close())
+	return !found, iter.Close()
 }
 
 // excise cuts a span, deleted before, out of the tables, so that its space

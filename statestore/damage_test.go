@@ -1,0 +1,295 @@
+package statestore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+)
+
+// rewrite changes the content of the store's files whose names match.
+func rewrite(t *testing.T, fs vfs.FS, pattern string, change func([]byte)) {
+	t.Helper()
+	names, err := fs.List("data/state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := 0
+	for _, name := range names {
+		if ok, err := path.Match(pattern, name); err != nil || !ok {
+			continue
+		}
+		name = "data/state/" + name
+		content := readFile(t, fs, name)
+		change(content)
+		writeFile(t, fs, name, content)
+		changed++
+	}
+	if changed == 0 {
+		t.Fatalf("no file matches %s among %q", pattern, names)
+	}
+}
+
+func readFile(t *testing.T, fs vfs.FS, name string) []byte {
+	t.Helper()
+	f, err := fs.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func writeFile(t *testing.T, fs vfs.FS, name string, content []byte) {
+	t.Helper()
+	f, err := fs.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill puts many entries, with timers, into two partitions.
+func fill(t *testing.T, s *Store, logs []*changelog) {
+	t.Helper()
+	for n, l := range logs {
+		o := s.Partition(int32(n)).Begin()
+		for i := range 500 {
+			o.Put(fmt.Appendf(nil, "key-%04d", i), entry(strings.Repeat(fmt.Sprint(i), 30), int64(i)))
+		}
+		commitAndApply(t, o, l)
+	}
+}
+
+func TestDamagedPartitionSaysSoAndIsRestoredFromTheChangelog(t *testing.T) {
+	fs := vfs.NewMem()
+	s := mustOpen(t, smallConfig(fs))
+	logs := []*changelog{{}, {}}
+	fill(t, s, logs)
+	mustClose(t, s)
+	rewrite(t, fs, "*.sst", func(table []byte) { table[100] ^= 0xff }) // in the first block: partition 0
+
+	s = mustOpen(t, smallConfig(fs))
+	defer func() { mustClose(t, s) }()
+	p := s.Partition(0)
+	_, _, err := p.Position()
+	checkDamage(t, "position", err)
+	_, err = p.Due(1<<60, 10)
+	checkDamage(t, "due", err)
+	if due, found := p.NextDue(); !found || due != 0 {
+		t.Errorf("the next timer of a damaged partition is %d %v: nobody will see the error", due, found)
+	}
+	o := p.Begin()
+	o.Put([]byte("key-0001"), entry("x", 0))
+	checkDamage(t, "apply", o.Apply(position(1)))
+	checkHolds(t, s.Partition(1), logs[1].replay(500)) // its neighbour is well
+
+	if err := p.Wipe(); err != nil {
+		t.Fatal(err)
+	}
+	catchUp(t, p, logs[0])
+	checkHolds(t, p, logs[0].replay(500))
+	if err := s.db.Compact(t.Context(), []byte{0}, []byte{0xff}, false); err != nil {
+		t.Fatalf("the damage is still in the tables: %v", err)
+	}
+	mustClose(t, s)
+	s = mustOpen(t, smallConfig(fs))
+	checkHolds(t, s.Partition(0), logs[0].replay(500))
+	checkHolds(t, s.Partition(1), logs[1].replay(500))
+}
+
+func checkDamage(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, ErrDamaged) {
+		t.Fatalf("%s of a damaged partition: %v, want ErrDamaged", what, err)
+	}
+	if !strings.Contains(err.Error(), "partition 0") || !strings.Contains(err.Error(), "wiped and restored") {
+		t.Errorf("%s: the message names neither the partition nor the cure: %v", what, err)
+	}
+}
+
+func TestEntryThatIsNoneIsDamage(t *testing.T) {
+	s := openMem(t)
+	p := s.Partition(0)
+	for _, raw := range [][]byte{{}, {entryMark}, {9, 0, 0, 0, 0, 0, 0, 0, 0, 1}} {
+		if err := s.db.Set(p.values.key(nil, []byte("k")), raw, pebble.NoSync); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := p.Get([]byte("k"))
+		checkDamage(t, "get", err)
+		checkDamage(t, "scan", p.Scan(nil, func([]byte, Entry) error { return nil }))
+	}
+	if err := s.db.Set(p.position, []byte{positionMark, 1}, pebble.NoSync); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := p.Position()
+	checkDamage(t, "position", err)
+	if err := p.Wipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.db.Set(p.timers.key(nil, []byte("short")), nil, pebble.NoSync); err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Due(1<<60, 1)
+	checkDamage(t, "due", err)
+}
+
+func TestStoreThatCannotBeReadIsBegunAnew(t *testing.T) {
+	fs := vfs.NewMem()
+	s := mustOpen(t, smallConfig(fs))
+	logs := []*changelog{{}}
+	fill(t, s, logs)
+	mustClose(t, s)
+	rewrite(t, fs, "MANIFEST-*", func(manifest []byte) {
+		for i := range manifest {
+			manifest[i] ^= 0x55
+		}
+	})
+	var said bytes.Buffer
+	config := smallConfig(fs)
+	config.Log = slog.New(slog.NewTextHandler(&said, nil))
+	s = mustOpen(t, config)
+	defer mustClose(t, s)
+	checkHolds(t, s.Partition(0), model{})
+	if !strings.Contains(said.String(), "begun anew") {
+		t.Errorf("nobody is told that the state was thrown away: %s", said.String())
+	}
+	catchUp(t, s.Partition(0), logs[0])
+	checkHolds(t, s.Partition(0), logs[0].replay(500))
+}
+
+// faultyDisk fails writes while it is told to.
+type faultyDisk struct {
+	vfs.FS
+	fail  atomic.Pointer[error]
+	avail atomic.Uint64
+}
+
+func newFaultyDisk() *faultyDisk {
+	d := &faultyDisk{}
+	d.FS = errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if fail := d.fail.Load(); fail != nil && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && strings.HasSuffix(op.Path, ".sst") {
+			return *fail
+		}
+		return nil
+	}))
+	return d
+}
+
+func (d *faultyDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: d.avail.Load()}, nil
+}
+
+func (d *faultyDisk) breakWith(err error) { d.fail.Store(&err) }
+func (d *faultyDisk) mend()               { d.fail.Store(nil); d.avail.Store(1 << 40) }
+
+func (d *faultyDisk) config() Config {
+	config := smallConfig(d)
+	config.spaceCheck = time.Millisecond
+	return config
+}
+
+// awaitWritable waits for what Pebble does in the background.
+func awaitWritable(t *testing.T, s *Store) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); s.writable() != nil; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("the disk is well again and the store does not see it: %v", s.writable())
+		}
+	}
+}
+
+func TestFullOrBrokenDiskRefusesChangesUntilItIsWell(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault error
+		want  error
+	}{
+		{"full", syscall.ENOSPC, ErrDiskFull},
+		{"broken", syscall.EIO, syscall.EIO},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newFaultyDisk()
+			s := mustOpen(t, d.config())
+			defer mustClose(t, s)
+			logs := []*changelog{{}}
+			fill(t, s, logs)
+			d.breakWith(c.fault)
+			if err := s.flush(); !errors.Is(err, c.want) {
+				t.Fatalf("flush: %v, want %v", err, c.want)
+			}
+			p := s.Partition(0)
+			o := p.Begin()
+			o.Put([]byte("k"), entry("v", 1))
+			err := o.Apply(position(501))
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), "data/state") {
+				t.Fatalf("apply: %v, want %v and the folder", err, c.want)
+			}
+			if err := p.Restore().Flush(position(501)); !errors.Is(err, c.want) {
+				t.Fatalf("restore: %v, want %v", err, c.want)
+			}
+			if err := p.Wipe(); !errors.Is(err, c.want) {
+				t.Fatalf("wipe: %v, want %v", err, c.want)
+			}
+			if s.Metrics().Writable {
+				t.Error("the metrics show nothing of it")
+			}
+			checkHolds(t, p, logs[0].replay(500)) // reading goes on, and nothing was changed
+			d.mend()
+			awaitWritable(t, s)
+			o = p.Begin()
+			o.Put([]byte("k"), entry("v", 1))
+			commitAndApply(t, o, logs[0])
+			checkHolds(t, p, logs[0].replay(501))
+		})
+	}
+}
+
+func TestStoreOnAFullDiskCanBeClosed(t *testing.T) {
+	for _, fault := range []error{syscall.ENOSPC, syscall.EIO} {
+		d := newFaultyDisk()
+		s := mustOpen(t, d.config())
+		fill(t, s, []*changelog{{}})
+		d.breakWith(fault)
+		if err := s.Close(); err == nil {
+			t.Errorf("%v: closing lost what was in memory and said nothing", fault)
+		}
+		d.mend()
+		mustClose(t, mustOpen(t, d.config()))
+	}
+}
+
+func TestStoreIsNotOpenedOnAFullDisk(t *testing.T) {
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpFileSync {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	s, err := Open(smallConfig(fs))
+	if err == nil {
+		mustClose(t, s)
+		t.Fatal("opened")
+	}
+	if !errors.Is(err, ErrDiskFull) || !strings.Contains(err.Error(), "data/state") {
+		t.Errorf("the message does not say it: %v", err)
+	}
+}
