@@ -25,6 +25,10 @@ type Decision struct {
 	// Commands in the order of sending.
 	Commands []Command
 
+	// Event is the event that was decided on, if the instance had kept it until
+	// now: the input itself is none then.
+	Event *Event
+
 	// DeadLetter is set when the input could not be used and must be kept
 	// where an operator finds it.
 	DeadLetter *DeadLetter

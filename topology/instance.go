@@ -156,7 +156,8 @@ type Entry struct {
 // Kept is an input that is kept for later, with the time of its coming.
 type Kept struct {
 	At    Instant
-	Event *Event // nil: a timer, or a step that was to be continued
+	Event *Event // at most one of Event, Act and Timer is set; none: steps that were to go on
+	Act   *Act
 	Timer bool
 }
 
@@ -174,6 +175,7 @@ type Failure struct {
 type Incident struct {
 	At    Instant
 	Fault Fault
+	Place string // the step or reaction, as Frame.Place has it; "" for none
 	// Input is what was being decided; its decision has changed nothing and is
 	// made again by `retry`. Nil for a compensation that failed: `retry` sends
 	// it again.
@@ -202,7 +204,7 @@ func (i *Instance) Owes() bool {
 	case i.Status.Stopped():
 		return false
 	case i.Ended():
-		return len(i.Starts) > 0
+		return len(i.Starts)+len(i.Queue) > 0
 	}
 	return i.Owed || len(i.Queue) > 0
 }

@@ -2,7 +2,9 @@ package topology
 
 import (
 	"slices"
+	"time"
 
+	"rondo/topology/expr"
 	"rondo/topology/value"
 )
 
@@ -13,6 +15,25 @@ type Plan struct {
 	definition *Definition
 	digest     string
 	options    Options
+
+	messages map[string]*message
+	topics   map[string][]*message // those that can come, in the order of the file
+	nodes    map[string]*node      // by place
+
+	top      *list
+	start    []*rule
+	anytime  []*rule
+	catch    []*rule
+	uncaught *node // what is done about an error that nothing catches
+
+	deadline *moment
+	output   *template
+	keep     time.Duration
+	vars     []string // of the workflow's scope, sorted
+
+	listeners map[string]listenSet // message → the listens that take it
+	aside     listenSet            // listens in the reach of `anytime`
+	rescue    listenSet            // listens in the reach of the workflow's `catch`
 }
 
 // Options are what a Plan needs to know of its surroundings.
@@ -31,22 +52,180 @@ func (p *Plan) Definition() *Definition { return p.definition }
 // Digest is that of the definition (Definition.Digest).
 func (p *Plan) Digest() string { return p.digest }
 
-// Match is what a record is to a definition: the message that it is, and the
-// keys of the instances that it is for, or why there are none.
-type Match struct {
-	Message *Message
-	Keys    []string
-	Dead    *DeadLetter
+// Reads returns the topics of the messages that instances start with, react to
+// or wait for, sorted.
+func (p *Plan) Reads() []string {
+	return p.topicsOf(func(m *message) bool { return m.comes })
 }
 
-// topics returns the topics of the messages that keep says, sorted.
-func (p *Plan) topics(keep func(*Message) bool) []string {
+// Writes returns the topics of the messages that are sent, sorted.
+func (p *Plan) Writes() []string {
+	return p.topicsOf(func(m *message) bool { return m.goes })
+}
+
+func (p *Plan) topicsOf(keep func(*message) bool) []string {
 	var out []string
 	for _, m := range p.definition.Messages {
-		if keep(m) {
+		if keep(p.messages[m.Name]) {
 			out = append(out, m.Topic)
 		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// message is a compiled Message.
+type message struct {
+	*Message
+	comes, goes   bool
+	key, when, id *formula
+	timeout       *moment
+}
+
+// role says what a node is to the one that carries it.
+type role int
+
+const (
+	roleStep         role = iota // a step of a list
+	roleOutcome                  // an alternative of `await`, `listen` or `switch`
+	roleHandler                  // an alternative of the `catch` of a step or reaction
+	roleStart                    // an alternative of `start`
+	roleAnytime                  // an alternative of `anytime`
+	roleCatch                    // an alternative of the workflow's `catch`
+	roleUncaught                 // compensate, then fail
+	roleCompensation             // undoes a step
+)
+
+// node is a compiled step or reaction.
+type node struct {
+	place string
+	role  role
+	order int // in the file
+	step  *Step
+	name  string // of the rule that leads here: a message or an error
+	owner *node  // who carries this reaction; nil for those of the workflow
+	list  *list  // where this step stands; nil for a reaction
+	jumps *list  // where a jump begins to look for its target; nil: none is possible
+	next  *node  // the step behind this one in its list
+
+	when, cond *formula
+	set        []assignment
+	word       word
+	then       *target
+	catch      []*rule
+	timeout    *moment
+	retry      *Retry
+	undo       *node    // its compensation
+	kept       []string // variables that the compensation reads
+
+	listen  int       // number of this listen, from 0; -1 for other steps
+	reach   listenSet // listens that can still come once this node waits
+	rescued listenSet // listens in the reach of its own `catch`
+}
+
+// list is a list of steps.
+type list struct {
+	owner *node // whose `do` it is; nil for the workflow's
+	outer *list // where a jump may go on to; nil: it cannot leave this list
+	steps []*node
+	names map[string]*node
+}
+
+// find returns the step that a jump from l to name leads to.
+func (l *list) find(name string) *node {
+	for ; l != nil; l = l.outer {
+		if n := l.names[name]; n != nil {
+			return n
+		}
+	}
+	return nil
+}
+
+// rule is a compiled Rule.
+type rule struct {
+	name         string
+	alternatives []*node
+}
+
+func ruleFor(rules []*rule, name string) *rule {
+	for _, r := range rules {
+		if r.name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// target is a compiled Target: one of to, exit and by is set.
+type target struct {
+	to   *node
+	exit bool
+	by   *formula
+}
+
+// formula is a compiled Expr.
+type formula struct {
+	program *expr.Program
+	source  *Expr
+}
+
+// template is a compiled Template; without expressions it is a literal.
+type template struct {
+	formula *formula
+	literal value.Value
+	list    []*template
+	fields  []field
+	isList  bool
+	isMap   bool
+}
+
+type field struct {
+	name  string
+	value *template
+}
+
+// assignment is a compiled Assignment.
+type assignment struct {
+	name  string
+	local bool // of the branch's own scope
+	value *template
+}
+
+// moment is a compiled When.
+type moment struct {
+	fixed time.Duration
+	by    *formula
+}
+
+// listenSet is a set of small numbers. It is never changed once compiled.
+type listenSet []uint64
+
+func newListenSet(n int) listenSet { return make(listenSet, (n+63)/64) }
+
+func (b listenSet) add(i int) { b[i/64] |= 1 << (i % 64) }
+
+// addAll adds the elements of c and reports whether b has grown by it.
+func (b listenSet) addAll(c listenSet) bool {
+	grown := false
+	for i := range c {
+		if c[i]&^b[i] != 0 {
+			b[i] |= c[i]
+			grown = true
+		}
+	}
+	return grown
+}
+
+// meets reports whether b and c have an element in common that is not in but.
+func (b listenSet) meets(c, but listenSet) bool {
+	for i := range min(len(b), len(c)) {
+		common := b[i] & c[i]
+		if but != nil {
+			common &^= but[i]
+		}
+		if common != 0 {
+			return true
+		}
+	}
+	return false
 }

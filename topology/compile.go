@@ -1,0 +1,482 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"rondo/topology/diag"
+	"rondo/topology/expr"
+	"rondo/topology/value"
+)
+
+// Compile turns a definition that Parse has found right into a Plan: places are
+// named, jumps resolved, expressions compiled, and it is found out what can
+// still be listened for from each step. It reports everything that is wrong
+// with the expressions at once; the Plan is nil if anything is.
+func Compile(def *Definition, options Options) (*Plan, diag.List) {
+	options.Limits = options.Limits.withDefaults()
+	c := &compiler{
+		def: def,
+		plan: &Plan{
+			definition: def,
+			digest:     def.Digest(),
+			options:    options,
+			messages:   make(map[string]*message),
+			topics:     make(map[string][]*message),
+			nodes:      make(map[string]*node),
+			listeners:  make(map[string]listenSet),
+		},
+		scopes: make(map[context]scope),
+	}
+	c.variables()
+	c.messages()
+	c.workflow()
+	c.settings()
+	c.resolve()
+	c.routes()
+	if c.found.HasErrors() {
+		return nil, c.found.Sorted()
+	}
+	c.reach()
+	return c.plan, c.found.Sorted()
+}
+
+type compiler struct {
+	def   *Definition
+	plan  *Plan
+	found diag.List
+
+	vars   []string   // of the workflow's scope, sorted
+	locals [][]string // of each `anytime` reaction: those that only it sets
+	scopes map[context]scope
+
+	order   int
+	listens []*node
+	jumps   []jump
+	reads   map[string]bool // of the compensation being compiled; nil outside
+}
+
+// jump is a `then` that is resolved once all steps are known.
+type jump struct {
+	from *node
+	then *Target
+}
+
+// context is what an expression can refer to beyond variables.
+type context struct {
+	event, failure, command, undoes bool
+	local                           int // 1 + the index of the `anytime` reaction; 0: none
+}
+
+func (c *compiler) report(at diag.Pos, length int, code, help, format string, args ...any) {
+	c.found = append(c.found, diag.Diagnostic{
+		Code: code, Pos: at, Length: max(1, length), Message: fmt.Sprintf(format, args...), Help: help,
+	})
+}
+
+// workflow compiles everything that does something.
+func (c *compiler) workflow() {
+	c.plan.top = c.list(c.def.Do, nil, nil, context{})
+	c.plan.start = c.rules(c.def.Start, "start", roleStart, nil, context{event: true})
+	c.plan.catch = c.rules(c.def.Catch, "catch", roleCatch, nil, context{failure: true})
+	for i, r := range c.anytimeRules() {
+		c.plan.anytime = append(c.plan.anytime, r.compile(c, context{event: true, local: i + 1}))
+	}
+	c.plan.anytime = mergeRules(c.plan.anytime)
+	c.plan.uncaught = c.node(&Step{Pos: c.def.Pos, Action: &Undo{Pos: c.def.Pos}}, "uncaught", roleUncaught, nil, context{failure: true})
+}
+
+// anytimeRule is one alternative of an `anytime` rule: each has a scope of its
+// own for variables.
+type anytimeRule struct {
+	rule        *Rule
+	alternative int
+}
+
+func (c *compiler) anytimeRules() []anytimeRule {
+	var out []anytimeRule
+	for _, r := range c.def.Anytime {
+		for i := range r.Alternatives {
+			out = append(out, anytimeRule{r, i})
+		}
+	}
+	return out
+}
+
+func (a anytimeRule) compile(c *compiler, ctx context) *rule {
+	n := c.node(a.rule.Alternatives[a.alternative], alternativePlace("anytime", a.rule.Name, a.alternative), roleAnytime, nil, ctx)
+	n.name = a.rule.Name
+	return &rule{a.rule.Name, []*node{n}}
+}
+
+// mergeRules joins neighbours of one name.
+func mergeRules(rules []*rule) []*rule {
+	var out []*rule
+	for _, r := range rules {
+		if len(out) > 0 && out[len(out)-1].name == r.name {
+			last := out[len(out)-1]
+			last.alternatives = append(last.alternatives, r.alternatives...)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// alternativePlace names a reaction: "pay.PaymentCaptured", "pay.PaymentCaptured.2".
+func alternativePlace(owner, name string, index int) string {
+	place := owner + "." + name
+	if index > 0 {
+		place += "." + strconv.Itoa(index+1)
+	}
+	return place
+}
+
+func (c *compiler) rules(rules []*Rule, place string, role role, owner *node, ctx context) []*rule {
+	var out []*rule
+	for _, r := range rules {
+		compiled := &rule{name: r.Name}
+		for i, step := range r.Alternatives {
+			n := c.node(step, alternativePlace(place, r.Name, i), role, owner, ctx)
+			n.name = r.Name
+			compiled.alternatives = append(compiled.alternatives, n)
+		}
+		out = append(out, compiled)
+	}
+	return out
+}
+
+// list compiles the steps of a `do`. A jump that finds no target in it goes on
+// to outer.
+func (c *compiler) list(steps []*Step, owner *node, outer *list, ctx context) *list {
+	l := &list{owner: owner, outer: outer, names: make(map[string]*node)}
+	for _, step := range steps {
+		n := c.stepIn(l, step, ctx)
+		if len(l.steps) > 0 {
+			l.steps[len(l.steps)-1].next = n
+		}
+		l.steps = append(l.steps, n)
+		l.names[step.Name] = n
+	}
+	return l
+}
+
+func (c *compiler) stepIn(l *list, step *Step, ctx context) *node {
+	n := c.begin(step, step.Name, roleStep, nil)
+	n.list, n.jumps = l, l
+	c.finish(n, ctx)
+	return n
+}
+
+// node compiles a reaction.
+func (c *compiler) node(step *Step, place string, role role, owner *node, ctx context) *node {
+	n := c.begin(step, place, role, owner)
+	switch role {
+	case roleOutcome, roleHandler:
+		n.jumps = owner.jumps
+	case roleStart, roleAnytime, roleCatch:
+		n.jumps = c.plan.top
+	}
+	c.finish(n, ctx)
+	return n
+}
+
+func (c *compiler) begin(step *Step, place string, role role, owner *node) *node {
+	n := &node{place: place, role: role, order: c.order, step: step, owner: owner, listen: -1}
+	c.order++
+	if c.plan.nodes[place] != nil {
+		c.report(step.Pos, len(step.Name), codeDuplicateStep, "give one of them another name", "there are two steps %q", place)
+	}
+	c.plan.nodes[place] = n
+	return n
+}
+
+// finish compiles what is in a step.
+func (c *compiler) finish(n *node, ctx context) {
+	step := n.step
+	n.when = c.condition(step.When, ctx)
+	n.cond = c.condition(step.If, ctx)
+	n.set = c.assignments(step.Set, ctx)
+	n.timeout = c.moment(step.Timeout, ctx)
+	n.retry = step.Retry
+	n.word = c.word(n, ctx)
+	caught := ctx
+	caught.failure = true
+	n.catch = c.rules(step.Catch, n.place+".catch", roleHandler, n, caught)
+	if step.Then != nil {
+		n.then = &target{by: c.formula(step.Then.Expr, ctx)}
+		c.jumps = append(c.jumps, jump{n, step.Then})
+	}
+	if step.Compensate != nil {
+		c.compensation(n, ctx)
+	}
+}
+
+// word compiles what a step does: the one place that knows all words.
+func (c *compiler) word(n *node, ctx context) word {
+	switch action := n.step.Action.(type) {
+	case nil:
+		return nothing{}
+	case *Send:
+		if len(action.Await) > 0 {
+			return c.call(n, action, ctx)
+		}
+		return c.send(action, ctx)
+	case *Listen:
+		return c.listenWord(n, action, ctx)
+	case *Wait:
+		return waiting{until: c.moment(action.For, ctx)}
+	case *Switch:
+		return c.choice(n, action, ctx)
+	case *Block:
+		return c.block(n, action, ctx)
+	case *Raise:
+		return c.raise(action, ctx)
+	case *End:
+		return c.end(action, ctx)
+	case *Undo:
+		return &undoing{scope: undoScope(n)}
+	}
+	c.report(n.step.Pos, len(n.step.Name), codeNotInThisVersion, "", "step %q does something that this version does not know", n.place)
+	return nothing{}
+}
+
+// resolve finds the targets of jumps.
+func (c *compiler) resolve() {
+	for _, j := range c.jumps {
+		switch {
+		case j.then.Expr != nil:
+		case j.then.Name == exitName:
+			j.from.then.exit = true
+		default:
+			j.from.then.to = j.from.jumps.find(j.then.Name)
+			if j.from.then.to == nil {
+				c.report(j.then.Pos, len(j.then.Name), codeUnknownStep, "",
+					"%s cannot go to %q: there is no such step in its list or in those around it", j.from.place, j.then.Name)
+			}
+		}
+	}
+}
+
+// settings compiles what belongs to the instance as a whole.
+func (c *compiler) settings() {
+	c.plan.deadline = c.moment(c.def.Deadline, context{event: true})
+	c.plan.output = c.template(c.def.Output, context{})
+	c.plan.keep = DefaultKeep
+	if c.def.Keep != nil {
+		c.plan.keep = c.def.Keep.Duration
+	}
+	c.plan.vars = c.vars
+}
+
+// messages compiles the attributes of messages.
+func (c *compiler) messages() {
+	ctx := context{event: true}
+	for _, m := range c.def.Messages {
+		c.plan.messages[m.Name] = &message{
+			Message: m,
+			key:     c.recordFormula(m.Key, expr.Compile),
+			when:    c.recordFormula(m.When, expr.CompileCondition),
+			id:      c.recordFormula(m.ID, expr.Compile),
+			timeout: c.moment(m.Timeout, ctx),
+		}
+		c.refuseLater(m)
+	}
+}
+
+// refuseLater reports attributes that the language has and this version not.
+func (c *compiler) refuseLater(m *Message) {
+	if m.Correlate != "" {
+		c.report(m.CorrelatePos, len(m.Correlate), codeNotInThisVersion,
+			"let the services send the instance's key along", "`correlate` is not in this version of Rondo")
+	}
+	if m.Early.Hold > 0 {
+		c.report(m.Pos, len(m.Name), codeNotInThisVersion,
+			"use early: hold, drop or reject", "`early` with a time is not in this version of Rondo")
+	}
+}
+
+// routes notes which messages come and which go.
+func (c *compiler) routes() {
+	comes := func(rules []*Rule, at diag.Pos) {
+		for _, r := range rules {
+			if m := c.message(r.Name, r.Pos); m != nil {
+				m.comes = true
+			}
+		}
+	}
+	comes(c.def.Start, c.def.Pos)
+	comes(c.def.Anytime, c.def.Pos)
+	walkDefinition(c.def, func(s *Step) {
+		switch action := s.Action.(type) {
+		case *Send:
+			comes(action.Await, action.Pos)
+			if m := c.message(action.Message, action.Pos); m != nil {
+				m.goes = true
+			}
+		case *Listen:
+			comes(action.Rules, action.Pos)
+		}
+	})
+	for _, m := range c.def.Messages {
+		if c.plan.messages[m.Name].comes {
+			c.plan.topics[m.Topic] = append(c.plan.topics[m.Topic], c.plan.messages[m.Name])
+		}
+	}
+}
+
+func (c *compiler) message(name string, at diag.Pos) *message {
+	m := c.plan.messages[name]
+	if m == nil {
+		c.report(at, len(name), codeUnknownMessage, "declare it under `messages`", "there is no message %q", name)
+	}
+	return m
+}
+
+// variables finds out to which scope each variable belongs: to the workflow's,
+// unless only one `anytime` reaction sets it.
+func (c *compiler) variables() {
+	set := make(map[string]bool)
+	note := func(s *Step) {
+		for _, a := range s.Set {
+			set[a.Name] = true
+		}
+	}
+	walkRules(c.def.Start, note)
+	walkSteps(c.def.Do, note)
+	walkRules(c.def.Catch, note)
+	c.vars = sortedKeys(set)
+	for _, r := range c.def.Anytime {
+		for _, alternative := range r.Alternatives {
+			own := make(map[string]bool)
+			walkStep(alternative, func(s *Step) {
+				for _, a := range s.Set {
+					if !set[a.Name] {
+						own[a.Name] = true
+					}
+				}
+			})
+			c.locals = append(c.locals, sortedKeys(own))
+		}
+	}
+}
+
+func sortedKeys(set map[string]bool) []string {
+	out := make([]string, 0, len(set))
+	for k := range set {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// isLocal reports whether a variable belongs to the branch in which it is set.
+func (c *compiler) isLocal(name string, ctx context) bool {
+	return ctx.local > 0 && !slices.Contains(c.vars, name)
+}
+
+func walkDefinition(def *Definition, visit func(*Step)) {
+	walkRules(def.Start, visit)
+	walkRules(def.Anytime, visit)
+	walkSteps(def.Do, visit)
+	walkRules(def.Catch, visit)
+}
+
+func walkRules(rules []*Rule, visit func(*Step)) {
+	for _, r := range rules {
+		walkSteps(r.Alternatives, visit)
+	}
+}
+
+func walkSteps(steps []*Step, visit func(*Step)) {
+	for _, s := range steps {
+		walkStep(s, visit)
+	}
+}
+
+// walkStep visits a step and everything in it.
+func walkStep(s *Step, visit func(*Step)) {
+	visit(s)
+	switch action := s.Action.(type) {
+	case *Send:
+		walkRules(action.Await, visit)
+	case *Listen:
+		walkRules(action.Rules, visit)
+	case *Switch:
+		walkSteps(action.Alternatives, visit)
+	case *Block:
+		walkSteps(action.Do, visit)
+	}
+	walkRules(s.Catch, visit)
+	if s.Compensate != nil {
+		walkStep(s.Compensate, visit)
+	}
+}
+
+// template compiles a Template; one without expressions becomes a literal.
+func (c *compiler) template(t *Template, ctx context) *template {
+	switch {
+	case t == nil:
+		return nil
+	case t.Expr != nil:
+		return &template{formula: c.formula(t.Expr, ctx)}
+	case t.List != nil:
+		return c.listTemplate(t.List, ctx)
+	case t.Map != nil:
+		return c.mapTemplate(t.Map, ctx)
+	}
+	return &template{literal: t.Literal}
+}
+
+func (c *compiler) listTemplate(items []*Template, ctx context) *template {
+	out := &template{isList: true}
+	fixed := true
+	literal := make([]any, 0, len(items))
+	for _, item := range items {
+		compiled := c.template(item, ctx)
+		out.list = append(out.list, compiled)
+		fixed = fixed && compiled.fixed()
+		literal = append(literal, compiled.literal)
+	}
+	if fixed {
+		return &template{literal: literal}
+	}
+	return out
+}
+
+func (c *compiler) mapTemplate(fields []Field, ctx context) *template {
+	out := &template{isMap: true}
+	fixed := true
+	literal := make(map[string]value.Value, len(fields))
+	for _, f := range fields {
+		compiled := c.template(f.Value, ctx)
+		out.fields = append(out.fields, field{f.Name, compiled})
+		fixed = fixed && compiled.fixed()
+		literal[f.Name] = compiled.literal
+	}
+	if fixed {
+		return &template{literal: value.MapOf(literal)}
+	}
+	slices.SortFunc(out.fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
+	return out
+}
+
+// fixed reports whether t is the same in every decision.
+func (t *template) fixed() bool { return t.formula == nil && !t.isList && !t.isMap }
+
+func (c *compiler) assignments(set []Assignment, ctx context) []assignment {
+	var out []assignment
+	for _, a := range set {
+		out = append(out, assignment{a.Name, c.isLocal(a.Name, ctx), c.template(a.Value, ctx)})
+	}
+	return out
+}
+
+func (c *compiler) moment(w *When, ctx context) *moment {
+	if w == nil {
+		return nil
+	}
+	return &moment{fixed: w.Duration, by: c.formula(w.Expr, ctx)}
+}

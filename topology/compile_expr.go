@@ -1,0 +1,106 @@
+package topology
+
+import (
+	"slices"
+
+	"rondo/topology/expr"
+)
+
+// scope is what the expressions of one context may refer to.
+type scope = expr.Scope
+
+// Names that an expression can refer to beside variables.
+const (
+	nameKey      = "key"
+	nameEvent    = "event"
+	nameHeaders  = "headers"
+	nameRecord   = "record"
+	nameNow      = "now"
+	nameInstance = "instance"
+	nameCommand  = "command"
+	nameError    = "error"
+	nameUndoes   = "undoes"
+)
+
+// formula compiles an expression of an instance; nil stays nil.
+func (c *compiler) formula(e *Expr, ctx context) *formula {
+	return c.inScope(e, ctx, expr.Compile)
+}
+
+// condition compiles an expression that must be true or false.
+func (c *compiler) condition(e *Expr, ctx context) *formula {
+	return c.inScope(e, ctx, expr.CompileCondition)
+}
+
+type compileFunc func(text string, vars expr.Scope) (*expr.Program, []expr.Issue)
+
+func (c *compiler) inScope(e *Expr, ctx context, compile compileFunc) *formula {
+	if e == nil {
+		return nil
+	}
+	f := c.compile(e, c.scope(ctx), compile)
+	if c.reads != nil && f.program != nil {
+		for _, name := range f.program.Reads() {
+			c.reads[name] = true
+		}
+	}
+	return f
+}
+
+// recordFormula compiles an expression over a record alone: a message's `key`,
+// `when` and `id`.
+func (c *compiler) recordFormula(e *Expr, compile compileFunc) *formula {
+	if e == nil {
+		return nil
+	}
+	return c.compile(e, expr.NewScope(nameEvent, nameHeaders, nameRecord), compile)
+}
+
+func (c *compiler) compile(e *Expr, s scope, compile compileFunc) *formula {
+	program, issues := compile(e.Text, s)
+	for _, issue := range issues {
+		c.report(e.At(issue.Offset), issue.Length, issue.Code, issue.Help, "%s", issue.Message)
+	}
+	return &formula{program, e}
+}
+
+// scope returns the names of a context.
+func (c *compiler) scope(ctx context) scope {
+	if s, ok := c.scopes[ctx]; ok {
+		return s
+	}
+	names := []string{nameKey, nameNow, nameInstance}
+	names = append(names, c.vars...)
+	if ctx.local > 0 {
+		names = append(names, c.locals[ctx.local-1]...)
+	}
+	if ctx.event {
+		names = append(names, nameEvent, nameHeaders, nameRecord)
+	}
+	if ctx.failure {
+		names = append(names, nameError)
+	}
+	if ctx.command {
+		names = append(names, nameCommand)
+	}
+	if ctx.undoes {
+		names = append(names, nameUndoes)
+	}
+	s := expr.NewScope(names...)
+	c.scopes[ctx] = s
+	return s
+}
+
+// compensation compiles how a step is undone, and notes which variables that
+// reads: they are kept as they are when there is something to undo.
+func (c *compiler) compensation(n *node, ctx context) {
+	ctx = context{failure: true, undoes: true, local: ctx.local}
+	c.reads = make(map[string]bool)
+	n.undo = c.node(n.step.Compensate, n.place+".compensate", roleCompensation, nil, ctx)
+	for _, name := range sortedKeys(c.reads) {
+		if slices.Contains(c.vars, name) || ctx.local > 0 && slices.Contains(c.locals[ctx.local-1], name) {
+			n.kept = append(n.kept, name)
+		}
+	}
+	c.reads = nil
+}

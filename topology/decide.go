@@ -1,0 +1,347 @@
+package topology
+
+// Decide considers one input for one instance and says what shall happen. inst
+// is nil where there is none under key.
+//
+// It is pure, total and never changes inst: the same arguments give the same
+// decision, on every machine, for ever. What goes wrong inside is an incident
+// of the instance, never an error or a panic.
+func (p *Plan) Decide(inst *Instance, key string, in Input) Decision {
+	d := newPass(p, inst, key, in.At)
+	switch {
+	case in.Act != nil:
+		d.act(in.Act)
+	case in.Event != nil:
+		d.consider(in.Event)
+	case in.Timer:
+		d.timer()
+	default:
+		d.goOn()
+	}
+	return d.decision(in)
+}
+
+// consider finds out who takes an event. The order is the language's: the first
+// that has a use for it takes it, and nobody else.
+func (p *pass) consider(e *Event) {
+	switch {
+	case p.begins(e):
+	case p.comesAfterTheEnd(e):
+	case p.isQueued(e):
+	case p.isDuplicate(e):
+	case p.answersItsCall(e):
+	case p.wakesStep(e):
+	case p.happensAnytime(e):
+	case p.comesEarly(e):
+	case p.startsAgain(e):
+	default:
+		p.comesLate(e)
+	}
+}
+
+// begins: where there is no instance, a start message begins one; any other
+// event is none of this workflow's business, or comes too early for it.
+func (p *pass) begins(e *Event) bool {
+	if p.inst != nil {
+		return false
+	}
+	if start := p.startFor(e); start != nil {
+		p.begin(start, e)
+		return true
+	}
+	switch {
+	case p.startTakes(e) && p.bury != nil:
+		p.dead(*p.bury)
+	case p.plan.messages[e.Message].Early.Mode == earlyReject && !p.startTakes(e):
+		p.dead(DeadLetter{"no-instance", "there is no instance " + p.who() + " for this " + e.Message +
+			", and `early: reject` forbids to pass over it"})
+	default:
+		p.out.Outcome = Ignored
+	}
+	return true
+}
+
+// comesAfterTheEnd: an instance that has ended and is remembered begins anew
+// with a start message, if `again` allows it. All else is late.
+func (p *pass) comesAfterTheEnd(e *Event) bool {
+	if !p.inst.Ended() {
+		return false
+	}
+	start := p.startFor(e)
+	switch {
+	case p.startTakes(e) && start == nil:
+		p.refusedByWhen()
+	case start == nil:
+		p.out.Outcome = Late
+	case p.plan.definition.Again == AgainNever || p.plan.definition.Again == "":
+		p.out.Outcome = Repeated
+	case len(p.inst.Starts) > 0:
+		p.waitForEnd(e) // others were first
+	default:
+		p.begin(start, e)
+	}
+	return true
+}
+
+// isQueued: an instance that is stopped keeps what comes, in order. So does one
+// that has not come to rest.
+func (p *pass) isQueued(e *Event) bool {
+	if !p.inst.Status.Stopped() && !p.inst.Owes() || p.fromQueue {
+		return false
+	}
+	if len(p.inst.Queue) >= p.plan.options.Limits.Queue {
+		p.dead(DeadLetter{"queue-limit", "the instance " + p.who() + " is stopped and keeps as many inputs as it may; act on it and replay this event"})
+		return true
+	}
+	p.edit().Queue = appendCopy(p.inst.Queue, &Kept{At: p.at, Event: e})
+	p.note("queue", "", e.Message)
+	p.out.Outcome = Queued
+	return true
+}
+
+// isDuplicate: an event whose id this instance has taken already.
+func (p *pass) isDuplicate(e *Event) bool {
+	if !p.hasSeen(e) {
+		return false
+	}
+	p.note("duplicate", "", e.Message+" "+e.ID)
+	p.out.Outcome = Duplicate
+	return true
+}
+
+// answersItsCall: an event that carries the id of a call's command is for that
+// call and for no other.
+func (p *pass) answersItsCall(e *Event) bool {
+	if e.CommandID == "" {
+		return false
+	}
+	for _, b := range p.inst.Branches {
+		f := b.top()
+		if f == nil || f.Call == nil || f.Call.Over || f.Call.Command != e.CommandID {
+			continue
+		}
+		p.exact = true
+		return p.offer(b, e)
+	}
+	p.exact = p.sentEarlier(e.CommandID)
+	return false
+}
+
+// wakesStep: of the steps that wait for this message, the one that has waited
+// longest takes it.
+func (p *pass) wakesStep(e *Event) bool {
+	var space [8]*Branch
+	for _, b := range p.longestFirst(space[:0], e.Message) {
+		if p.offer(b, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// happensAnytime: a reaction that is there whatever step waits. It is off while
+// the workflow's `catch` runs.
+func (p *pass) happensAnytime(e *Event) bool {
+	if p.isCatching() {
+		return false
+	}
+	r := ruleFor(p.plan.anytime, e.Message)
+	if r == nil {
+		return false
+	}
+	reaction := p.choose(nil, r, e)
+	if reaction == nil {
+		return false
+	}
+	p.runBeside(reaction, e)
+	return true
+}
+
+// comesEarly: another step that can still be reached listens for it.
+func (p *pass) comesEarly(e *Event) bool {
+	if !p.canBeHeard(e.Message) {
+		return false
+	}
+	switch p.plan.messages[e.Message].Early.Mode {
+	case earlyDrop:
+		p.note("drop", "", e.Message)
+		p.out.Outcome = Ignored
+	case earlyReject:
+		p.dead(DeadLetter{"early", "the instance " + p.who() + " does not listen for " + e.Message +
+			" yet, and `early: reject` forbids to hold it"})
+	default:
+		p.hold(e)
+	}
+	return true
+}
+
+func (p *pass) hold(e *Event) {
+	if len(p.inst.Held) >= p.plan.options.Limits.Held {
+		p.dead(DeadLetter{"held-limit", "the instance " + p.who() + " holds as many events as it may for steps that will listen; replay this one later"})
+		return
+	}
+	p.edit().Held = appendCopy(p.inst.Held, &Kept{At: p.at, Event: e})
+	p.note("hold", "", e.Message)
+	p.out.Outcome = Held
+}
+
+// startsAgain: a start message for a key that lives.
+func (p *pass) startsAgain(e *Event) bool {
+	if p.startFor(e) == nil {
+		return false
+	}
+	switch p.plan.definition.Again {
+	case AgainQueue:
+		p.waitForEnd(e)
+	case AgainRestart:
+		p.restart(e)
+	default:
+		p.note("repeat", "", e.Message)
+		p.out.Outcome = Repeated
+	}
+	return true
+}
+
+// waitForEnd keeps a start message until the instance has ended.
+func (p *pass) waitForEnd(e *Event) {
+	if len(p.inst.Starts) >= p.plan.options.Limits.Starts {
+		p.dead(DeadLetter{"starts-limit", "as many start messages as may wait for the end of " + p.who() + "; replay this one later"})
+		return
+	}
+	p.edit().Starts = appendCopy(p.inst.Starts, &Kept{At: p.at, Event: e})
+	p.note("queue", "", e.Message)
+	p.out.Outcome = Queued
+}
+
+// restart cancels the living instance; the newest start message waits for its
+// end.
+func (p *pass) restart(e *Event) {
+	p.edit().Starts = []*Kept{{At: p.at, Event: e}}
+	p.out.Outcome = Queued
+	p.note("queue", "", e.Message)
+	p.cancel("again: restart", "")
+}
+
+// comesLate: nobody has a use for it.
+func (p *pass) comesLate(e *Event) {
+	if p.startTakes(e) || len(p.refused) > 0 || p.bury != nil {
+		p.refusedByWhen()
+		return
+	}
+	p.note("late", "", e.Message)
+	p.out.Outcome = Late
+}
+
+// refusedByWhen ends the consideration of an event that a `when` has refused:
+// it is counted only, unless that `when` has failed.
+func (p *pass) refusedByWhen() {
+	if p.bury != nil {
+		p.dead(*p.bury)
+		return
+	}
+	p.out.Outcome = Ignored
+}
+
+// Modes of a message's `early`.
+const (
+	earlyDrop   = "drop"
+	earlyReject = "reject"
+)
+
+// startTakes reports whether a message is one that begins instances.
+func (p *pass) startTakes(e *Event) bool { return ruleFor(p.plan.start, e.Message) != nil }
+
+// startFor returns the reaction that begins an instance with an event, or nil.
+func (p *pass) startFor(e *Event) *node {
+	r := ruleFor(p.plan.start, e.Message)
+	if r == nil {
+		return nil
+	}
+	return p.choose(nil, r, e)
+}
+
+// offer lets the step where a branch waits take an event.
+func (p *pass) offer(b *Branch, e *Event) bool {
+	n := p.plan.nodes[b.top().Place]
+	r := ruleFor(n.word.takes(), e.Message)
+	if r == nil {
+		return false
+	}
+	reaction := p.choose(b, r, e)
+	if reaction == nil {
+		p.refused = append(p.refused, n)
+		return false
+	}
+	p.edit().Steps = 0
+	p.out.Outcome, p.out.Taker = Taken, reaction.place
+	p.react(p.change(b), n, reaction, e)
+	p.toRest()
+	return true
+}
+
+// longestFirst returns the branches whose step waits for a message, appended to
+// out: the longest waiting first, then in the order of the file.
+func (p *pass) longestFirst(out []*Branch, message string) []*Branch {
+	for _, b := range p.inst.Branches {
+		f := b.top()
+		if f == nil || p.exact && f.Call != nil {
+			continue
+		}
+		n := p.plan.nodes[f.Place]
+		if n.word.awaits(f) && ruleFor(n.word.takes(), message) != nil {
+			out = p.insertWaiting(out, b)
+		}
+	}
+	return out
+}
+
+func (p *pass) insertWaiting(out []*Branch, b *Branch) []*Branch {
+	out = append(out, b)
+	for i := len(out) - 1; i > 0 && p.waitsLonger(out[i], out[i-1]); i-- {
+		out[i], out[i-1] = out[i-1], out[i]
+	}
+	return out
+}
+
+func (p *pass) waitsLonger(a, b *Branch) bool {
+	f, g := a.top(), b.top()
+	if f.Since != g.Since {
+		return f.Since < g.Since
+	}
+	return p.plan.nodes[f.Place].order < p.plan.nodes[g.Place].order
+}
+
+// canBeHeard reports whether some step that can still be reached listens for a
+// message, other than those that have just refused it.
+func (p *pass) canBeHeard(message string) bool {
+	listens := p.plan.listeners[message]
+	if listens == nil {
+		return false
+	}
+	var refused listenSet
+	for _, n := range p.refused {
+		if n.listen < 0 {
+			continue
+		}
+		if refused == nil {
+			refused = newListenSet(len(listens) * 64)
+		}
+		refused.add(n.listen)
+	}
+	if !p.isCatching() && (p.plan.aside.meets(listens, refused) || p.plan.rescue.meets(listens, refused)) {
+		return true
+	}
+	for _, b := range p.inst.Branches {
+		for i := range b.Frames {
+			n := p.plan.nodes[b.Frames[i].Place]
+			reach := n.rescued
+			if i == len(b.Frames)-1 {
+				reach = n.reach
+			}
+			if reach.meets(listens, refused) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,234 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+
+	"rondo/topology/value"
+)
+
+// Kinds of Act.
+const (
+	ActCancel    = "cancel"
+	ActTerminate = "terminate"
+	ActPause     = "pause"
+	ActResume    = "resume"
+	ActRetry     = "retry"
+	ActSkip      = "skip"
+	ActFail      = "fail"
+	ActSet       = "set"
+)
+
+// act does what an operator wants. One that cannot be done is a dead letter
+// that says why.
+func (p *pass) act(a *Act) {
+	p.out.Outcome = Acted
+	switch {
+	case p.inst == nil:
+		p.dead(DeadLetter{"no-instance", "there is no instance " + p.who()})
+		return
+	case p.inst.Ended():
+		p.refuse("has ended (%s)", p.inst.Status)
+		return
+	}
+	p.note("act", a.Step, a.Kind)
+	switch a.Kind {
+	case ActCancel:
+		p.actCancel(a)
+	case ActTerminate:
+		p.end(StatusTerminated, &Failure{Name: string(StatusTerminated), Message: a.Reason, At: p.at, Data: byData(a.Principal)})
+	case ActPause:
+		p.actPause()
+	case ActResume:
+		p.actResume()
+	case ActRetry:
+		p.actRetry(order{})
+	case ActSkip:
+		p.actRetry(order{skip: true})
+	case ActFail:
+		p.actRetry(order{raise: actFailure(a, p.at)})
+	case ActSet:
+		p.actSet(a)
+	default:
+		p.refuse("cannot do %q: acts are cancel, terminate, pause, resume, retry, skip, fail and set", a.Kind)
+	}
+}
+
+func (p *pass) refuse(format string, args ...any) {
+	p.dead(DeadLetter{"act-refused", "the instance " + p.who() + " " + fmt.Sprintf(format, args...)})
+}
+
+func byData(principal string) value.Value {
+	return value.MapOf(map[string]value.Value{"by": principal})
+}
+
+// cancel raises `cancelled`. While the workflow's `catch` runs it changes
+// nothing.
+func (p *pass) cancel(by, reason string) {
+	p.edit().Steps = 0
+	p.interrupt(&Failure{Name: errorCancelled, Message: reason, At: p.at, Data: byData(by)})
+	p.toRest()
+}
+
+func (p *pass) actCancel(a *Act) {
+	switch {
+	case p.isCatching():
+		p.note("pass", "", errorCancelled)
+	case len(p.inst.Branches) == 0: // an incident in its first decision
+		p.fail(&Failure{Name: errorCancelled, Message: a.Reason, At: p.at, Data: byData(a.Principal)})
+	default:
+		p.awaken()
+		p.cancel(a.Principal, a.Reason)
+	}
+}
+
+// awaken lets an instance that was stopped go on.
+func (p *pass) awaken() {
+	inst := p.edit()
+	inst.Incident = nil
+	inst.Status = StatusRunning
+	if p.isUndoing() {
+		inst.Status = StatusCompensating
+	}
+}
+
+func (p *pass) actPause() {
+	if p.inst.Status.Stopped() {
+		p.refuse("is stopped already (%s)", p.inst.Status)
+		return
+	}
+	p.edit().Status = StatusPaused
+}
+
+func (p *pass) actResume() {
+	if p.inst.Status != StatusPaused {
+		p.refuse("is not paused (%s)", p.inst.Status)
+		return
+	}
+	p.awaken()
+}
+
+// actFailure is the error that an operator raises: act.Data may be its name, or
+// have name, message and data.
+func actFailure(a *Act, at Instant) *Failure {
+	f := &Failure{Name: "failed", Message: a.Reason, At: at, Data: byData(a.Principal)}
+	switch data := a.Data.(type) {
+	case string:
+		f.Name = data
+	case *value.Map:
+		if name, ok := textIn(data, "name"); ok {
+			f.Name = name
+		}
+		if message, ok := textIn(data, "message"); ok {
+			f.Message = message
+		}
+		if v, ok := data.Lookup("data"); ok {
+			f.Data = v
+		}
+	}
+	return f
+}
+
+func textIn(m *value.Map, name string) (string, bool) {
+	v, _ := m.Lookup(name)
+	text, ok := v.(string)
+	return text, ok && text != ""
+}
+
+// actRetry decides the input of an incident again, or does what was ordered at
+// its place instead.
+func (p *pass) actRetry(o order) {
+	incident := p.inst.Incident
+	switch {
+	case incident == nil:
+		p.refuse("is no incident (%s)", p.inst.Status)
+	case incident.Input == nil:
+		p.retryCompensation(incident, o)
+	case incident.Place == "" && (o.skip || o.raise != nil):
+		p.refuse("has no step to skip or to fail: mend the cause and retry")
+	default:
+		o.place = incident.Place
+		if !o.skip && o.raise == nil {
+			o = order{}
+		}
+		p.orders = o
+		p.decideAgain(incident.Input)
+	}
+}
+
+func (p *pass) decideAgain(input *Kept) {
+	p.kept = input
+	p.awaken()
+	p.inst.Steps = 0
+	p.fromQueue = true
+	switch {
+	case input.Event != nil && len(p.inst.Branches) == 0:
+		p.inst = nil
+		p.consider(input.Event)
+	case input.Event != nil:
+		p.consider(input.Event)
+	case input.Act != nil:
+		p.act(input.Act)
+	case input.Timer:
+		p.fireNext()
+	default:
+		p.toRest()
+	}
+	if p.out.Outcome != Dead {
+		p.out.Outcome = Acted
+	}
+}
+
+// retryCompensation sends a compensation that has failed again, with the same
+// command id and the attempts counting on, or takes it as done.
+func (p *pass) retryCompensation(incident *Incident, o order) {
+	if o.raise != nil {
+		p.refuse("has a compensation that failed: retry it or skip it")
+		return
+	}
+	b := p.change(p.inst.branch(incident.Branch))
+	frame := *b.top()
+	n := p.nodeOf(&frame)
+	p.awaken()
+	p.inst.Steps = 0
+	call, isCall := n.word.(*calling)
+	switch {
+	case o.skip:
+		p.note("skip", n.place, "")
+		p.pop(b)
+		p.undone(b, frame.Entry)
+	case isCall && frame.Call != nil:
+		again := *frame.Call
+		again.Base, again.First, again.Over = again.Attempt, p.at, false
+		again.Attempt++
+		call.attempt(p, b, n, &again)
+	default:
+		p.pop(b)
+		b.Next = b.top().Place
+	}
+	p.toRest()
+}
+
+// actSet sets variables of the workflow's scope.
+func (p *pass) actSet(a *Act) {
+	data, isMap := a.Data.(*value.Map)
+	if !isMap || data.Len() == 0 {
+		p.refuse("needs the variables to set, by name")
+		return
+	}
+	for name := range data.All() {
+		if !slices.Contains(p.plan.vars, name) {
+			p.refuse("has no variable %q", name)
+			return
+		}
+	}
+	inst := p.edit()
+	for name, v := range data.All() {
+		inst.Vars = inst.Vars.With(name, v)
+		p.changed = append(p.changed, name)
+		p.note("set", "", name)
+	}
+	if !inst.Status.Stopped() {
+		p.toRest()
+	}
+}

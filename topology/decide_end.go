@@ -1,0 +1,59 @@
+package topology
+
+import "rondo/topology/value"
+
+// complete ends the instance well. Its `output` is computed now.
+func (p *pass) complete() {
+	var output value.Value
+	if p.plan.output != nil {
+		var fault *Fault
+		if output, fault = p.fill(nil, outputNode, p.plan.output); fault != nil {
+			p.abort("", fault)
+			return
+		}
+	}
+	p.end(StatusCompleted, nil)
+	p.inst.Output = output
+}
+
+// outputNode names the place of `output` in faults.
+var outputNode = &node{place: "output"}
+
+// fail ends the instance with an error; `cancelled` ends it as cancelled.
+func (p *pass) fail(f *Failure) {
+	status := StatusFailed
+	if f != nil && f.Name == errorCancelled {
+		status = StatusCancelled
+	}
+	p.end(status, f)
+}
+
+// end ends the instance: all else is cancelled, nothing is compensated. What was
+// held for a step is late now.
+func (p *pass) end(status Status, f *Failure) {
+	p.cancelAll()
+	inst := p.edit()
+	for _, k := range inst.Held {
+		p.note("late", "", k.Event.Message)
+	}
+	text := string(status)
+	if f != nil {
+		text += " " + f.Name
+	}
+	p.note("end", "", text)
+	search := make(map[string]value.Value, len(p.plan.definition.Search))
+	for _, name := range p.plan.definition.Search {
+		search[name], _ = inst.Vars.Lookup(name)
+	}
+	*inst = Instance{
+		Workflow: inst.Workflow, Key: inst.Key, Version: inst.Version, Run: inst.Run,
+		Status: status, Started: inst.Started, At: p.at, EndedAt: p.at,
+		Queue: inst.Queue, Starts: inst.Starts,
+		Sent: inst.Sent, Arms: inst.Arms, Made: inst.Made,
+		Failure: f,
+	}
+	if len(search) > 0 {
+		inst.Search = value.MapOf(search)
+	}
+	inst.Forget = p.arm(p.at.Add(p.plan.keep))
+}

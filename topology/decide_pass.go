@@ -1,0 +1,300 @@
+package topology
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+
+	"rondo/topology/diag"
+	"rondo/topology/value"
+)
+
+// pass is one decision being made. What it changes it copies first; inst is the
+// state as it is so far.
+type pass struct {
+	plan *Plan
+	was  *Instance // what is decided on; never changed
+	base *Instance // what stands if the pass is broken off: was, but for an input taken from its queue
+	inst *Instance // was, until something is changed
+	kept *Kept     // the input that is decided, if it was kept in the instance
+	key  string
+	at   Instant
+	out  Decision
+
+	own     []*Branch // branches that were copied, or begun, in this pass
+	steps   int
+	changed []string // variables set since the `until`s were tested
+
+	exact     bool        // the event answers a call of this run: it is for no other
+	refused   []*node     // steps and reactions that refused the event by `when`
+	bury      *DeadLetter // a `when` that failed: for the event, if nobody takes it
+	fromQueue bool
+	began     bool // the instance began in this pass
+
+	broken *Incident // a fault that nobody names: nothing of this pass stands
+	halted bool      // a compensation has failed: the instance stops here
+	orders order     // an operator's, for the place of an incident
+	env    environment
+}
+
+// order is what an operator wants done at the place of a fault when its input
+// is decided again.
+type order struct {
+	place string
+	skip  bool
+	raise *Failure
+}
+
+func newPass(plan *Plan, inst *Instance, key string, at Instant) *pass {
+	p := &pass{plan: plan, was: inst, base: inst, inst: inst, key: key, at: at}
+	if inst != nil {
+		p.at = max(at, inst.At) // time never goes back
+	}
+	p.env.p = p
+	return p
+}
+
+// decision sums up the pass.
+func (p *pass) decision(in Input) Decision {
+	if p.broken == nil {
+		p.checkSize()
+	}
+	if p.broken != nil {
+		p.stop(in)
+	}
+	out := p.out
+	if p.kept != nil {
+		out.Event = p.kept.Event
+	}
+	out.Changed = p.inst != p.was
+	out.Instance = p.inst
+	if p.inst != nil {
+		out.Run, out.Status = p.inst.Run, p.inst.Status
+		out.More = p.inst.Owes()
+		if out.Changed {
+			p.inst.At = p.at
+		}
+	}
+	if p.vanishes() {
+		out.Instance, out.Changed = nil, p.was != nil
+	}
+	return out
+}
+
+// vanishes reports whether an instance that has ended is not even remembered.
+func (p *pass) vanishes() bool {
+	return p.inst != nil && p.inst.Ended() && p.began && p.plan.definition.Keep == nil && !p.inst.Owes()
+}
+
+// stop makes the instance an incident: nothing of the pass stands but that, and
+// that its input was taken.
+func (p *pass) stop(in Input) {
+	incident := p.broken
+	incident.At = p.at
+	incident.Input = p.kept
+	if incident.Input == nil {
+		incident.Input = &Kept{At: p.at, Event: in.Event, Act: in.Act, Timer: in.Timer}
+	}
+	if p.base == nil || p.began {
+		p.inst = p.newborn(incident.Input.Event)
+		if p.base != nil {
+			p.inst.Queue, p.inst.Starts = p.base.Queue, p.base.Starts
+		}
+	} else {
+		p.inst = copyOf(p.base)
+	}
+	p.inst.Status, p.inst.Incident = StatusIncident, incident
+	p.out.Commands, p.out.DeadLetter = nil, nil
+	p.out.Fault = &incident.Fault
+	p.out.Trace = []Trace{{Kind: "incident", Step: incident.Place, Text: incident.Fault.Kind}}
+}
+
+// edit returns the instance, copied if it is still the one that is decided on.
+func (p *pass) edit() *Instance {
+	if p.inst == p.was {
+		p.inst = copyOf(p.was)
+	}
+	return p.inst
+}
+
+func copyOf(i *Instance) *Instance {
+	out := *i
+	out.Branches = slices.Clone(i.Branches)
+	return &out
+}
+
+// change returns a branch that may be changed, in the place of b.
+func (p *pass) change(b *Branch) *Branch {
+	if slices.Contains(p.own, b) {
+		return b
+	}
+	inst := p.edit()
+	mine := b.clone()
+	inst.Branches[slices.Index(inst.Branches, b)] = mine
+	p.own = append(p.own, mine)
+	return mine
+}
+
+// grow adds a branch.
+func (p *pass) grow(b *Branch) *Branch {
+	inst := p.edit()
+	inst.Branches = append(inst.Branches, b)
+	p.own = append(p.own, b)
+	return b
+}
+
+// prune removes a branch that has run to its end or was cancelled.
+func (p *pass) prune(b *Branch) {
+	inst := p.edit()
+	inst.Branches = slices.DeleteFunc(inst.Branches, func(other *Branch) bool { return other == b })
+}
+
+// stands reports whether b is still a branch of the instance.
+func (p *pass) stands(b *Branch) bool { return p.inst != nil && slices.Contains(p.inst.Branches, b) }
+
+// over reports whether nothing more may happen in this pass.
+func (p *pass) over() bool { return p.broken != nil || p.halted || p.inst.Ended() }
+
+func (p *pass) note(kind, place, text string) {
+	if p.out.Trace == nil {
+		p.out.Trace = make([]Trace, 0, 8)
+	}
+	p.out.Trace = append(p.out.Trace, Trace{kind, place, text})
+}
+
+func (p *pass) dead(why DeadLetter) {
+	p.out.Outcome, p.out.DeadLetter = Dead, &why
+}
+
+// who names the instance for people.
+func (p *pass) who() string { return p.plan.definition.Name + "/" + p.key }
+
+// nodeOf returns the node of a frame.
+func (p *pass) nodeOf(f *Frame) *node { return p.plan.nodes[f.Place] }
+
+// isCatching reports whether the workflow's `catch`, or what is done without
+// one, is running.
+func (p *pass) isCatching() bool {
+	main := p.inst.main()
+	if main == nil || len(main.Frames) == 0 {
+		return false
+	}
+	switch p.nodeOf(&main.Frames[0]).role {
+	case roleCatch, roleUncaught:
+		return true
+	}
+	return false
+}
+
+// arm returns a timer for due.
+func (p *pass) arm(due Instant) Timer {
+	inst := p.edit()
+	inst.Arms++
+	return Timer{Due: due, Arm: inst.Arms}
+}
+
+// commandID is the id of the n-th command of this run: 32 hex digits, the first
+// 16 bytes of SHA-256 over the application, the workflow, the key and the run,
+// each as "length:text", and n, all in decimal.
+func (p *pass) commandID(n int64) string {
+	var space [256]byte
+	b := space[:0]
+	for _, part := range [...]string{p.plan.options.Application, p.plan.definition.Name, p.inst.Key, p.inst.Run} {
+		b = strconv.AppendInt(b, int64(len(part)), 10)
+		b = append(b, ':')
+		b = append(b, part...)
+	}
+	b = strconv.AppendInt(b, n, 10)
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+// sentEarlierMax is how many of its latest commands an instance knows again by
+// their ids. They are computed, not stored: an instance that sends commands for
+// years does not grow by it, and a reply this late is hardly an answer.
+const sentEarlierMax = 1000
+
+// sentEarlier reports whether id is that of a command which this run has sent.
+func (p *pass) sentEarlier(id string) bool {
+	for n := p.inst.Sent - 1; n >= max(0, p.inst.Sent-sentEarlierMax); n-- {
+		if p.commandID(n) == id {
+			return true
+		}
+	}
+	return false
+}
+
+// hasSeen reports whether an event with this id was taken.
+func (p *pass) hasSeen(e *Event) bool {
+	return e.ID != "" && slices.Contains(p.inst.Seen, e.seenAs())
+}
+
+// seenAs is how the id of an event is remembered: two messages may give the
+// same id to different things.
+func (e *Event) seenAs() string { return e.Message + " " + e.ID }
+
+// remember notes that an event was taken.
+func (p *pass) remember(e *Event) {
+	if e.ID == "" {
+		return
+	}
+	inst := p.edit()
+	drop := max(0, len(inst.Seen)+1-p.plan.options.Limits.Seen)
+	inst.Seen = append(slices.Clone(inst.Seen[drop:]), e.seenAs())
+}
+
+func appendCopy(list []*Kept, k *Kept) []*Kept { return append(slices.Clone(list), k) }
+
+// checkSize makes an incident of an instance that has become too large.
+func (p *pass) checkSize() {
+	if p.inst == p.was || p.inst == nil {
+		return
+	}
+	if size, limit := p.inst.size(), p.plan.options.Limits.Instance; size > limit {
+		p.abort("", &Fault{Kind: "limit.size", Place: p.plan.definition.Name,
+			Text: "the instance would take " + strconv.Itoa(size) + " bytes; the limit is " + strconv.Itoa(limit) + ": keep less in variables"})
+	}
+}
+
+// abort ends the pass with a fault that nobody names.
+func (p *pass) abort(place string, f *Fault) {
+	if p.broken == nil {
+		p.broken = &Incident{Fault: *f, Place: place}
+	}
+}
+
+// placeText names a place for people: the step, and where it stands in the file.
+func placeText(place string, pos diag.Pos) string {
+	if pos.IsZero() {
+		return place
+	}
+	return place + " (" + pos.String() + ")"
+}
+
+// size estimates how many bytes an instance takes when stored.
+func (i *Instance) size() int {
+	n := 256 + len(i.Key) + value.Size(i.Vars) + value.Size(i.Output)
+	for _, b := range i.Branches {
+		n += 64 + value.Size(b.Vars)
+		for j := range b.Frames {
+			n += 128 + b.Frames[j].Event.size()
+		}
+	}
+	for _, e := range i.Entries {
+		n += 96 + value.Size(e.Vars)
+	}
+	for _, list := range [...][]*Kept{i.Held, i.Queue, i.Starts} {
+		for _, k := range list {
+			n += 16 + k.Event.size()
+		}
+	}
+	return n
+}
+
+func (e *Event) size() int {
+	if e == nil {
+		return 0
+	}
+	return 96 + len(e.Record.Key) + value.Size(e.Headers) + value.Size(e.Payload)
+}

@@ -1,0 +1,224 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"rondo/topology"
+	"rondo/topology/value"
+)
+
+// Start is the time at which the clock of a World stands first.
+const Start = topology.Instant(1_767_225_600_000) // 2026-01-01T00:00:00Z
+
+// World is the surroundings of a workflow in virtual time. Its fields may be
+// read between calls.
+type World struct {
+	Plan      *topology.Plan
+	Now       topology.Instant
+	Instances map[string]*topology.Instance // by key; those that are remembered
+	Sent      []Sent                        // all commands so far
+
+	// Store, if set, is given each instance after a decision and returns what
+	// the next decision gets instead: what came back from a store.
+	Store func(*topology.Instance) (*topology.Instance, error)
+
+	offsets map[string]int64 // by topic: the next one
+}
+
+// Sent is a command and whose it is.
+type Sent struct {
+	topology.Command
+	Instance string
+}
+
+// Decided is one decision of a World.
+type Decided struct {
+	At       topology.Instant
+	Key      string // "" for a record that was for no instance
+	Input    topology.Input
+	Decision topology.Decision
+}
+
+// New returns a World without instances.
+func New(plan *topology.Plan) *World {
+	return &World{Plan: plan, Now: Start, Instances: map[string]*topology.Instance{}, offsets: map[string]int64{}}
+}
+
+// Incoming is a record that comes in.
+type Incoming struct {
+	Message string // its name in the definition
+	Payload value.Value
+	Key     string // of the record; "" is none
+	Headers map[string]string
+	Echo    string // a rondo-command-id that the service sends along; "" for none
+}
+
+// In lets a record come in and returns what was decided: one decision for each
+// instance that it is for, and those that followed from them at once.
+func (w *World) In(in Incoming) ([]Decided, error) {
+	message := w.message(in.Message)
+	if message == nil {
+		return nil, fmt.Errorf("the workflow has no message %q", in.Message)
+	}
+	record := w.record(message, in)
+	match, ok := w.Plan.Match(record)
+	switch {
+	case !ok:
+		return []Decided{{At: w.Now, Decision: topology.Decision{Outcome: topology.Ignored}}}, nil
+	case match.Dead != nil:
+		return w.dead("", match.Dead), nil
+	}
+	var out []Decided
+	for _, key := range match.Keys {
+		event, dead := w.Plan.Event(match, record)
+		if dead != nil {
+			return append(out, w.dead(key, dead)...), nil
+		}
+		decided, err := w.decide(key, topology.Input{Event: event})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, decided...)
+	}
+	return out, nil
+}
+
+func (w *World) message(name string) *topology.Message {
+	for _, m := range w.Plan.Definition().Messages {
+		if m.Name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// record is what would have been decoded from the message's topic.
+func (w *World) record(m *topology.Message, in Incoming) *topology.Record {
+	headers := make(map[string]value.Value, len(in.Headers)+1)
+	for name, text := range in.Headers {
+		headers[name] = text
+	}
+	if in.Echo != "" {
+		headers["rondo-command-id"] = in.Echo
+	}
+	wireType := m.Type
+	if wireType == "" {
+		wireType = m.Name
+	}
+	record := &topology.Record{
+		Ref:     topology.RecordRef{Topic: m.Topic, Offset: w.offsets[m.Topic], Time: w.Now},
+		Types:   []string{wireType},
+		Headers: value.MapOf(headers),
+		Payload: in.Payload,
+	}
+	if in.Key != "" {
+		record.Ref.Key = []byte(in.Key)
+	}
+	w.offsets[m.Topic]++
+	return record
+}
+
+func (w *World) dead(key string, why *topology.DeadLetter) []Decided {
+	return []Decided{{At: w.Now, Key: key, Decision: topology.Decision{Outcome: topology.Dead, DeadLetter: why}}}
+}
+
+// Act lets an operator act on an instance.
+func (w *World) Act(key string, act *topology.Act) ([]Decided, error) {
+	return w.decide(key, topology.Input{Act: act})
+}
+
+// After lets time pass and returns what was decided about the timers that fell
+// due, in their order.
+func (w *World) After(d time.Duration) ([]Decided, error) {
+	until := w.Now.Add(d)
+	var out []Decided
+	for {
+		key, due, ok := w.nextTimer()
+		if !ok || due > until {
+			w.Now = until
+			return out, nil
+		}
+		w.Now = max(w.Now, due)
+		decided, err := w.decide(key, topology.Input{Timer: true})
+		if err != nil {
+			return nil, err
+		}
+		if !decided[0].Decision.Changed {
+			return nil, fmt.Errorf("a timer of %s that was due changed nothing", key)
+		}
+		out = append(out, decided...)
+	}
+}
+
+// NextTimer returns when the next timer of any instance is due.
+func (w *World) NextTimer() (topology.Instant, bool) {
+	_, due, ok := w.nextTimer()
+	return due, ok
+}
+
+// nextTimer returns the timer that is due first; of several, that of the first
+// key.
+func (w *World) nextTimer() (key string, due topology.Instant, ok bool) {
+	for _, k := range w.Keys() {
+		if at, armed := w.Instances[k].NextTimer(); armed && (!ok || at < due) {
+			key, due, ok = k, at, true
+		}
+	}
+	return key, due, ok
+}
+
+// Keys returns the keys of the instances that are remembered, sorted.
+func (w *World) Keys() []string {
+	keys := make([]string, 0, len(w.Instances))
+	for key := range w.Instances {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// endless bounds the decisions that follow from one input.
+const endless = 100_000
+
+// decide decides an input, and goes on until the instance owes nothing.
+func (w *World) decide(key string, in topology.Input) ([]Decided, error) {
+	var out []Decided
+	for range endless {
+		in.At = w.Now
+		d := w.Plan.Decide(w.Instances[key], key, in)
+		out = append(out, Decided{w.Now, key, in, d})
+		for _, c := range d.Commands {
+			w.Sent = append(w.Sent, Sent{c, key})
+		}
+		if err := w.keep(key, d); err != nil {
+			return nil, err
+		}
+		if !d.More {
+			return out, nil
+		}
+		in = topology.Input{}
+	}
+	return nil, errors.New("the instance " + key + " does not come to rest")
+}
+
+func (w *World) keep(key string, d topology.Decision) error {
+	switch {
+	case !d.Changed:
+		return nil
+	case d.Instance == nil:
+		delete(w.Instances, key)
+		return nil
+	}
+	next := d.Instance
+	if w.Store != nil {
+		var err error
+		if next, err = w.Store(next); err != nil {
+			return fmt.Errorf("store %s: %w", key, err)
+		}
+	}
+	w.Instances[key] = next
+	return nil
+}
