@@ -107,6 +107,24 @@ func TestGoavroReadsAndWritesTheSame(t *testing.T) {
 	}
 }
 
+// goavro would put a name without a namespace into the one around it, and take
+// a type called "map" for a map.
+func TestOddNamesDoNotConfuseGoavro(t *testing.T) {
+	s := mustSchema(t, `{"type":"record","name":"R","namespace":"a","fields":[
+		{"name":"e","type":["null",{"type":"enum","name":"E","namespace":"","symbols":["X"]}]},
+		{"name":"f","type":["null",{"type":"record","name":"map","fields":[{"name":"array","type":{"type":"array","items":"E"}}]}]},
+		{"name":"g","type":["null","a.map",{"type":"map","values":"a.map"}]}]}`)
+	inner := mapOf1("array", []any{"X"})
+	v := mapOf1("e", "X", "f", inner, "g", mapOf1("k", inner))
+	b, err := s.Encode(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := s.Decode(b); err != nil || !value.Equal(back, v) {
+		t.Errorf("got %s (%v)", value.Format(back), err)
+	}
+}
+
 func TestMapsAreWrittenInTheOrderOfTheirKeys(t *testing.T) {
 	s := mustSchema(t, `{"type":"map","values":{"type":"map","values":["null","long",{"type":"map","values":"string"}]}}`)
 	keys := map[string]value.Value{}
@@ -332,12 +350,12 @@ func TestWhatDoesNotFitNamesItsField(t *testing.T) {
 		{`"int"`, int64(1) << 40, "1099511627776 is not an int of 32 bits"},
 		{`"long"`, 1e19, "1e+19 has more than 64 bits"},
 		{`"long"`, dec("9223372036854775808"), "has more than 64 bits"},
-		{`"long"`, dec("1E-6000"), "is not a whole number"},
-		{`"long"`, dec("1E+6000"), "has more than 64 bits"},
+		{`"long"`, apd.New(1, -6000), "is not a whole number"},
+		{`"long"`, apd.New(1, 6000), "has more than 64 bits"},
 		{`"long"`, math.NaN(), "a whole number is needed, not a double"},
 		{`"double"`, math.Inf(1), "NaN and infinity"},
 		{`"double"`, "1", "a number is needed, not a text"},
-		{`"double"`, dec("1E+400"), "out of the range of a double"},
+		{`"double"`, apd.New(1, 400), "out of the range of a double"},
 		{`"float"`, 1e300, "out of the range of a float"},
 		{`"string"`, nil, "a text is needed, not null"},
 		{`"string"`, "\xff", "not valid UTF-8"},
@@ -378,7 +396,7 @@ func TestWhatDoesNotFitNamesItsField(t *testing.T) {
 		{`{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}`, []byte("x"), "a UUID as text is needed"},
 		{`{"type":"bytes","logicalType":"decimal","precision":5,"scale":2}`, 1.005, "1.005 is not exact at scale 2; round(x, 2) makes it so"},
 		{`{"type":"bytes","logicalType":"decimal","precision":5,"scale":2}`, int64(1000), "has more than 5 digits at scale 2"},
-		{`{"type":"bytes","logicalType":"decimal","precision":5,"scale":2}`, dec("1E-6000"), "is not exact at scale 2"},
+		{`{"type":"bytes","logicalType":"decimal","precision":5,"scale":2}`, apd.New(1, -6000), "is not exact at scale 2"},
 		{`{"type":"bytes","logicalType":"decimal","precision":5,"scale":2}`, "1.00", "a number is needed, not a text"},
 		{`{"type":"fixed","name":"D","size":1,"logicalType":"decimal","precision":5,"scale":0}`, int64(128), "does not fit into the 1 bytes of D"},
 	} {

@@ -37,7 +37,7 @@ func checkBinary(n *node, b []byte, limits bounds) (int, error) {
 
 // dataError is what is wrong with a datum, and where.
 type dataError struct {
-	at   int    // byte, counted from the start of the Avro datum; -1: not known
+	at   int    // byte, counted from 0 at the start of the datum; -1: not known
 	path string // "items[2].sku"
 	text string
 }

@@ -61,6 +61,17 @@ type readMessage struct {
 	schema *Schema // of the message's schema file, or nil
 }
 
+// and is what two messages agree on.
+func (how readMessage) and(other readMessage) readMessage {
+	if how.format != other.format {
+		how.format = ""
+	}
+	if how.schema != other.schema {
+		how.schema = nil
+	}
+	return how
+}
+
 // NewReader returns a reader for the messages of one topic in one definition.
 // The files are the definition's; registry may be nil. It fails for a schema
 // file that is missing or wrong.
@@ -78,17 +89,15 @@ func NewReader(messages []*topology.Message, files map[string][]byte, registry *
 		if err != nil {
 			return nil, err
 		}
-		r.messages[typeOnWire(m)] = how
 		if i == 0 {
 			r.common = how
-			continue
 		}
-		if r.common.format != how.format {
-			r.common.format = ""
+		r.common = r.common.and(how)
+		name := typeOnWire(m)
+		if alike, ok := r.messages[name]; ok {
+			how = alike.and(how) // messages of one type, told apart by `when`
 		}
-		if r.common.schema != how.schema {
-			r.common.schema = nil
-		}
+		r.messages[name] = how
 	}
 	return r, nil
 }
@@ -131,6 +140,21 @@ func (r *Reader) Types(raw Raw) (types []string, ok bool) {
 		}
 	}
 	return nil, false
+}
+
+// Knows reports whether a record with these type names can be one of the
+// reader's messages. A record without a name can be, unless it is a tombstone:
+// `when` may tell what it is.
+func (r *Reader) Knows(types []string, raw Raw) bool {
+	if len(types) == 0 {
+		return raw.Value != nil
+	}
+	for _, name := range types {
+		if _, ok := r.messages[name]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // typeHeader returns the header `type`, else `ce_type`.
@@ -219,7 +243,7 @@ func (r *Reader) decode(ctx context.Context, how readMessage, raw Raw) (Decoded,
 	if f.kind == frameNone {
 		return decodeJSON(raw.Value)
 	}
-	return r.decodeFramed(ctx, f)
+	return r.decodeFramed(ctx, f, len(raw.Value)-len(f.body))
 }
 
 // decodeAvro reads Avro of a message that says it is. Where a registry is
@@ -237,7 +261,7 @@ func (r *Reader) decodeAvro(ctx context.Context, how readMessage, raw Raw) (Deco
 	if f.kind == frameNone {
 		return Decoded{}, r.unframed()
 	}
-	return r.decodeFramed(ctx, f)
+	return r.decodeFramed(ctx, f, len(raw.Value)-len(f.body))
 }
 
 func (r *Reader) unframed() *Undecodable {
@@ -252,7 +276,7 @@ func (r *Reader) unframed() *Undecodable {
 // decodeBare reads a value without a frame. A frame that could not be used is
 // mentioned if the value turns out not to be bare.
 func (r *Reader) decodeBare(s *Schema, b []byte, f frame, frameErr error) (Decoded, error) {
-	d, err := decodeBy(s, b)
+	d, err := decodeBy(s, b, 0)
 	var bad *Undecodable
 	if err == nil || !errors.As(err, &bad) {
 		return d, err
@@ -274,9 +298,10 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-func (r *Reader) decodeFramed(ctx context.Context, f frame) (Decoded, error) {
+// decodeFramed decodes what stands behind a frame of so many bytes.
+func (r *Reader) decodeFramed(ctx context.Context, f frame, frameBytes int) (Decoded, error) {
 	if f.kind == frameObject {
-		return decodeBy(f.schema, f.body)
+		return decodeBy(f.schema, f.body, frameBytes)
 	}
 	if r.registry == nil {
 		return Decoded{}, undecodable("the value was written with %s of a schema registry, but no registry is configured (setting: registry)", f)
@@ -296,7 +321,7 @@ func (r *Reader) decodeFramed(ctx context.Context, f frame) (Decoded, error) {
 	case s.schema == nil:
 		return Decoded{}, undecodable("%s is %v, which cannot be read: Avro and JSON can", f, s.kind)
 	}
-	d, err := decodeBy(s.schema, f.body)
+	d, err := decodeBy(s.schema, f.body, frameBytes)
 	var bad *Undecodable
 	if errors.As(err, &bad) {
 		bad.Text = fmt.Sprintf("%s: %s", f, bad.Text)
@@ -304,9 +329,14 @@ func (r *Reader) decodeFramed(ctx context.Context, f frame) (Decoded, error) {
 	return d, err
 }
 
-func decodeBy(s *Schema, b []byte) (Decoded, error) {
+// decodeBy decodes an Avro datum that stands behind so many other bytes of the
+// value, which count for the place of what is wrong.
+func decodeBy(s *Schema, b []byte, before int) (Decoded, error) {
 	v, err := s.Decode(b)
 	if err != nil {
+		if bad := (*dataError)(nil); errors.As(err, &bad) && bad.at >= 0 {
+			bad.at += before
+		}
 		name := ""
 		if names := s.typeNames(b); len(names) > 0 {
 			name = " " + names[0]

@@ -12,8 +12,9 @@ import (
 
 var complexTypes = map[string]bool{"record": true, "error": true, "enum": true, "fixed": true, "array": true, "map": true}
 
-// decimalPrecisionMax is far beyond any database's; what claims more is bytes.
-const decimalPrecisionMax = 1000
+// decimalPrecisionMax is far beyond any database's and within the range of the
+// language's decimals; what claims more is bytes.
+const decimalPrecisionMax = 300
 
 // schemaParser turns the JSON tree of a schema into nodes.
 type schemaParser struct {

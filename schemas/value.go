@@ -115,7 +115,7 @@ func valueOfUnion(native any) (value.Value, error) {
 func valueOfMember(name string, record fields) (value.Value, error) {
 	switch name {
 	case "rondo.Decimal":
-		return value.ParseDecimal(record["text"].(string))
+		return storedDecimal(record["text"].(string))
 	case "rondo.Timestamp":
 		return time.Unix(record["seconds"].(int64), int64(record["nanos"].(int32))).UTC(), nil
 	case "rondo.Duration":
@@ -126,6 +126,19 @@ func valueOfMember(name string, record fields) (value.Value, error) {
 		return mapOf(record["entries"].([]any))
 	}
 	panic(fmt.Sprintf("goavro gave a union of the unknown member %q", name))
+}
+
+// storedDecimal reads a decimal that was a value when it was stored. It asks for
+// less than value.ParseDecimal, so that a range that was narrowed since then
+// does not make old records unreadable.
+func storedDecimal(text string) (value.Value, error) {
+	const textMax = 200
+	if len(text) <= textMax {
+		if d, _, err := apd.NewFromString(text); err == nil && d.Form == apd.Finite {
+			return d, nil
+		}
+	}
+	return nil, fmt.Errorf("%q is not a decimal", shorten(text, 40))
 }
 
 func listOf(items []any) (value.Value, error) {
