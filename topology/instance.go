@@ -123,7 +123,6 @@ type Call struct {
 	Base    int     // attempts sent before an operator let it begin again
 	First   Instant // when attempt Base+1 was sent
 	Over    bool
-	Spent   bool // a compensation that failed: nothing is tried until an operator acts
 }
 
 // Timer is when something is due. The zero Timer is not armed.

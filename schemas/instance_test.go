@@ -1,0 +1,233 @@
+package schemas
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"rondo/topology"
+	"rondo/topology/value"
+)
+
+// fullInstance has something in every field.
+func fullInstance() *topology.Instance {
+	entry := &topology.Entry{Seq: 2, Place: "pay", Branch: 0, Command: "0f0f", Done: true, Vars: mapOf1("payment", "p-1")}
+	event := &topology.Event{
+		Message: "PaymentCaptured",
+		Record:  topology.RecordRef{Topic: "payment.events", Partition: 3, Offset: 41, Time: 1763000000100, Key: []byte("o-1")},
+		Headers: mapOf1("type", "PaymentCaptured"), Payload: mapOf1("amount", dec("10.50"), "at", time.Unix(1763000000, 5).UTC()),
+		ID: "e-1", CommandID: "0f0f",
+	}
+	failure := &topology.Failure{Name: "declined", Message: "no money", Step: "pay", Data: int64(3), At: 1763000000200,
+		Cause: &topology.Failure{Name: "timeout", Data: mapOf1("idle", false)}}
+	return &topology.Instance{
+		Workflow: "checkout", Key: "o-1", Version: 3, Run: "shop.orders/3/40", Status: topology.StatusIncident,
+		Started: 1763000000000, At: 1763000000300,
+		Branches: []*topology.Branch{
+			{ID: 0, Kind: topology.BranchMain, Next: "tell", Frames: []topology.Frame{
+				{Place: "catch.any", Since: 1763000000200, Error: failure, Mark: 1},
+				{Place: "pay.compensate", Since: 1763000000250, Entry: entry,
+					Call:    &topology.Call{Command: "1f1f", Attempt: 4, Base: 3, First: 1763000000250, Over: true},
+					Timeout: topology.Timer{Due: 1763000002250, Arm: 7}, Wake: topology.Timer{Due: 1, Arm: 8}},
+			}},
+			{ID: 1, Parent: 0, Kind: topology.BranchAnytime, Place: "anytime.OrderCancelled", Vars: mapOf1("who", "ann"),
+				Frames: []topology.Frame{{Place: "anytime.OrderCancelled", Event: event}}},
+		},
+		Vars:    mapOf1("card", "c-1", "declines", int64(2)),
+		Entries: []*topology.Entry{{Seq: 1, Place: "reserve"}, entry},
+		Held:    []*topology.Kept{{At: 5, Event: event}},
+		Queue:   []*topology.Kept{{At: 6, Event: event}},
+		Starts:  []*topology.Kept{{At: 7, Event: event}},
+		Seen:    []string{"PaymentCaptured e-1"},
+		Incident: &topology.Incident{At: 8, Fault: topology.Fault{Kind: "expression", Place: "pay (checkout.yaml:12:7)", Text: "no such field"},
+			Place: "pay", Input: &topology.Kept{At: 8, Act: &topology.Act{Kind: "set", Principal: "ann", Data: mapOf1("card", "c-2")}, Timer: true}, Branch: 1},
+		Deadline: topology.Timer{Due: 9, Arm: 1}, DeadlinePassed: true, Owed: true,
+		Sent: 10, Arms: 11, Made: 12, Steps: 13,
+		EndedAt: 14, Forget: topology.Timer{Due: 15, Arm: 16}, Failure: failure,
+		Output: []any{int64(1), nil, 1.5}, Search: mapOf1("card", "c-1"),
+	}
+}
+
+// The golden file is an instance as the released program wrote it (see
+// TestRecordsKeepTheirBytes).
+func TestInstanceKeepsItsBytes(t *testing.T) {
+	golden := filepath.Join("testdata", "records", "instance.bin")
+	got, err := EncodeInstance(fullInstance())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("encoded\n%x\nwant\n%x", got, want)
+	}
+	back, err := DecodeInstance(want)
+	if err != nil || !reflect.DeepEqual(back, fullInstance()) {
+		t.Errorf("decoded %+v (%v)", back, err)
+	}
+}
+
+func TestFullInstanceHasSomethingInEveryField(t *testing.T) {
+	i := reflect.ValueOf(*fullInstance())
+	for field := range i.NumField() {
+		if i.Field(field).IsZero() {
+			t.Errorf("%s is empty: the other tests say nothing about it", i.Type().Field(field).Name)
+		}
+	}
+}
+
+func TestInstanceComesBackAsItWas(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		i := anyInstance(t)
+		first, err := EncodeInstance(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := EncodeInstance(i)
+		if err != nil || !bytes.Equal(first, second) {
+			t.Fatalf("other bytes the second time (%v)", err)
+		}
+		back, err := DecodeInstance(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(back, i) {
+			t.Fatalf("decoded\n%+v\nwant\n%+v", back, i)
+		}
+	})
+}
+
+func TestDamagedInstanceIsAnError(t *testing.T) {
+	b, err := EncodeInstance(fullInstance())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range b {
+		if _, err := DecodeInstance(b[:n]); err == nil {
+			t.Fatalf("%d of %d bytes were decoded", n, len(b))
+		}
+	}
+}
+
+func TestCompensationOfAnEntryThatIsNotThereIsAnError(t *testing.T) {
+	i := fullInstance()
+	i.Entries = i.Entries[:1]
+	b, err := EncodeInstance(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DecodeInstance(b); err == nil {
+		t.Error("decoded")
+	}
+}
+
+// anyInstance draws the shape of an instance; most fields are those of
+// fullInstance, or empty.
+func anyInstance(t *rapid.T) *topology.Instance {
+	i := fullInstance()
+	i.Key = rapid.String().Draw(t, "key")
+	i.Vars = anyVars(t)
+	i.Output = anyStored(t, 3)
+	i.Sent = rapid.Int64().Draw(t, "sent")
+	i.DeadlinePassed, i.Owed = rapid.Bool().Draw(t, "passed"), rapid.Bool().Draw(t, "owed")
+	i.Started = topology.Instant(rapid.Int64().Draw(t, "started"))
+	without := func(name string, empty func()) {
+		if rapid.Bool().Draw(t, "without "+name) {
+			empty()
+		}
+	}
+	without("branches", func() { i.Branches = nil })
+	without("queue", func() { i.Held, i.Queue = nil, nil })
+	without("incident", func() { i.Incident = nil })
+	without("failure", func() { i.Failure = nil })
+	without("seen", func() { i.Seen, i.Starts = nil, nil })
+	without("search", func() { i.Search = nil })
+	i.Held = append(i.Held, &topology.Kept{Event: &topology.Event{Payload: anyStored(t, 3)}})
+	return i
+}
+
+func anyVars(t *rapid.T) *value.Map {
+	m := rapid.MapOfN(rapid.StringMatching("[a-z]{1,4}"), rapid.Custom(func(t *rapid.T) value.Value { return anyStored(t, 2) }), 0, 4).Draw(t, "vars")
+	if len(m) == 0 {
+		return nil
+	}
+	return value.MapOf(m)
+}
+
+// anyStored draws a value that can be stored.
+func anyStored(t *rapid.T, depth int) value.Value {
+	kinds := 10
+	if depth == 0 {
+		kinds = 8
+	}
+	switch rapid.IntRange(0, kinds-1).Draw(t, "kind") {
+	case 0:
+		return nil
+	case 1:
+		return rapid.Bool().Draw(t, "bool")
+	case 2:
+		return rapid.Int64().Draw(t, "int")
+	case 3:
+		return rapid.Float64().Filter(func(f float64) bool { return f-f == 0 }).Draw(t, "double")
+	case 4:
+		return rapid.String().Draw(t, "text")
+	case 5:
+		return append([]byte{}, rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")...)
+	case 6:
+		return time.Unix(rapid.Int64Range(-1e11, 1e11).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanos")).UTC()
+	case 7:
+		return time.Duration(rapid.Int64().Draw(t, "duration"))
+	case 8:
+		list := make([]any, rapid.IntRange(0, 3).Draw(t, "items"))
+		for i := range list {
+			list[i] = anyStored(t, depth-1)
+		}
+		return list
+	}
+	m := map[string]value.Value{}
+	for range rapid.IntRange(0, 3).Draw(t, "entries") {
+		m[rapid.String().Draw(t, "name")] = anyStored(t, depth-1)
+	}
+	var b value.MapBuilder // as the reader makes maps, so that empty ones are alike
+	for name, v := range m {
+		b.Add(name, v)
+	}
+	out, _, _ := b.Map()
+	return out
+}
+
+func BenchmarkInstance(b *testing.B) {
+	i := fullInstance()
+	encoded, err := EncodeInstance(i)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("encode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := EncodeInstance(i); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := DecodeInstance(encoded); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
