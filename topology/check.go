@@ -142,7 +142,7 @@ func (c *checker) checkJump(s *Step) {
 		return
 	}
 	f := c.report(spanOf(s.Then.Pos, name), codeUnknownStep, fmt.Sprintf("no step is called `%s`", name))
-	if f.suggest(name, from.listing.visible()) == "" {
+	if f.shown && f.suggest(name, from.listing.visible()) == "" {
 		f.help("`then` goes to a step of the same list or of one around it, or to `exit`")
 	}
 }
@@ -157,11 +157,6 @@ func (c *checker) badJumpText(from site, target *Step) string {
 // checkVariables looks for variables that are named and never set.
 func (c *checker) checkVariables() {
 	set := c.variables()
-	for _, m := range c.def.Messages {
-		if m.Correlate != "" {
-			c.variable(set, m.Correlate, m.CorrelatePos)
-		}
-	}
 	for i, name := range c.def.Search {
 		c.variable(set, name, c.def.SearchPos[i])
 	}

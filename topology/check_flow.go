@@ -15,9 +15,11 @@ type flow struct {
 
 // point is one node of the flow.
 type point struct {
-	step  *Step // whose point it is; nil: the end of a list
-	waits bool  // time passes, or an event comes, before it is left
-	next  []int
+	step *Step // whose point it is; nil: the end of a list
+	next []int
+	// calm points are in no loop that surely spins: time passes or an event comes
+	// before they are left, or an expression chooses where they lead.
+	calm bool
 }
 
 func newFlow(o *outline) *flow {
@@ -125,6 +127,7 @@ func (f *flow) anyTarget(l *listing) int {
 		return n
 	}
 	n := f.add(nil)
+	f.nodes[n].calm = true
 	f.anyOf[l] = n
 	f.edge(n, f.ends[l])
 	for _, s := range l.steps {
@@ -142,18 +145,18 @@ func (f *flow) action(s *Step, body, done int) {
 		return
 	case *Send:
 		if len(a.Await) > 0 {
-			f.nodes[body].waits = true
+			f.nodes[body].calm = true
 			f.rules(a.Await, body, done)
 			return
 		}
 	case *Listen:
-		f.nodes[body].waits = true
+		f.nodes[body].calm = true
 		f.rules(a.Rules, body, done)
 		if a.Until == nil {
 			return
 		}
 	case *Wait:
-		f.nodes[body].waits = true
+		f.nodes[body].calm = true
 	case *Switch:
 		f.alternatives(a.Alternatives, body, done)
 		if hasElse(a.Alternatives) {
@@ -241,12 +244,12 @@ func (f *flow) lastNamed(n, end int, toward map[int]int) *Step {
 
 // loops are the sets of steps that can follow each other for ever without a
 // waiting step between them: the strongly connected components of the flow
-// without the nodes that wait. Tarjan's algorithm, with a stack of its own, for
+// without its calm points. Tarjan's algorithm, with a stack of its own, for
 // definitions may be long.
 func (f *flow) loops() [][]*Step {
 	t := &tarjan{f: f, index: make([]int, len(f.nodes)), low: make([]int, len(f.nodes)), on: make([]bool, len(f.nodes))}
 	for n := range f.nodes {
-		if t.index[n] == 0 && !f.nodes[n].waits {
+		if t.index[n] == 0 && !f.nodes[n].calm {
 			t.visit(n)
 		}
 	}
@@ -274,7 +277,7 @@ func (t *tarjan) visit(root int) {
 			next := t.f.nodes[n].next[top.edge]
 			top.edge++
 			switch {
-			case t.f.nodes[next].waits:
+			case t.f.nodes[next].calm:
 			case t.index[next] == 0:
 				frames = append(frames, t.enter(next))
 			case t.on[next]:

@@ -284,11 +284,7 @@ func (c *checker) lintLoops(f *flow) {
 		if jump == nil {
 			continue
 		}
-		name := jump.Then.Name
-		if jump.Then.Expr != nil {
-			name = jump.Then.Expr.Text
-		}
-		c.warn(spanOf(jump.Then.Pos, name), codeLoopWithoutWait, "this jump closes a loop in which no step waits").
+		c.warn(spanOf(jump.Then.Pos, jump.Then.Name), codeLoopWithoutWait, "this jump closes a loop in which no step waits").
 			help("a loop that does not end stops the instance after 10,000 steps (`limit.spin`); let a step of it `wait`, `listen` or call")
 	}
 }
@@ -297,7 +293,7 @@ func (c *checker) lintLoops(f *flow) {
 func loopJump(loop []*Step) *Step {
 	var last *Step
 	for _, s := range loop {
-		if s.Then != nil && (last == nil || s.Then.Pos.Compare(last.Then.Pos) > 0) {
+		if s.Then != nil && s.Then.Expr == nil && (last == nil || s.Then.Pos.Compare(last.Then.Pos) > 0) {
 			last = s
 		}
 	}

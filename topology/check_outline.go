@@ -131,11 +131,13 @@ func (l *listing) next() *listing {
 	return l.outer
 }
 
-// visible are the names that a jump from this list may take, nearest first.
+// visible are the names that a jump from this list may take, nearest first, for
+// suggestions: no more than somebody could have meant.
 func (l *listing) visible() []string {
+	const most = 1000
 	var names []string
 	for at := l; at != nil; at = at.next() {
-		for _, s := range at.steps {
+		for _, s := range at.steps[:min(len(at.steps), most-len(names))] {
 			names = append(names, s.Name)
 		}
 	}

@@ -115,8 +115,9 @@ func (e *Expr) At(offset int) diag.Pos {
 	return diag.Pos{File: e.Pos.File, Line: at.Line, Column: at.Column + offset - at.Offset}
 }
 
-// Template is a value in which expressions may stand at any depth. Exactly one
-// of Expr, List, Map is set; if none is, it is the Literal (which may be nil).
+// Template is a value in which expressions may stand at any depth. At most one
+// of Expr, List, Map is not nil (an empty list or mapping is not nil); if none is,
+// it is the Literal, which may be nil.
 type Template struct {
 	Pos     diag.Pos
 	Expr    *Expr

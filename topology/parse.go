@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v4"
 
@@ -115,9 +114,12 @@ func (p *parser) load(src []byte) *yaml.Node {
 			help("split the workflow, or move large literals into the services")
 		return nil
 	}
-	if !utf8.Valid(src) {
-		p.report(p.page.firstInvalid(src), codeNotUTF8, "the file is not UTF-8 text").
-			help("save it as UTF-8")
+	if at, found := p.page.first(src, isInvalid); found {
+		p.report(at, codeNotUTF8, "the file is not UTF-8 text").help("save it as UTF-8")
+		return nil
+	}
+	if at, found := p.page.first(src, isUnprintable); found {
+		p.report(at, codeYAMLSyntax, "the file holds a control character, which YAML forbids").help("remove it")
 		return nil
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(src), yaml.WithV4Defaults(), yaml.WithPlugin(limits{}))

@@ -146,6 +146,10 @@ func (p *parser) messages(e entry) []*Message {
 	if !p.mapping(e.value, "`messages`") {
 		return nil
 	}
+	if len(e.value.Content) == 0 && !p.holed[e.value] {
+		p.report(p.page.token(e.key), codeEmptyValue, "`messages` declares no message").
+			help("declare one: `Ordered: {topic: shop.orders}`")
+	}
 	var out []*Message
 	for i := 0; i+1 < len(e.value.Content); i += 2 {
 		out = append(out, p.message(entry{e.value.Content[i], e.value.Content[i+1]}))
@@ -169,10 +173,6 @@ func (p *parser) message(e entry) *Message {
 	m.Key = p.expression(&f, "key")
 	m.When = p.expression(&f, "when")
 	m.ID = p.expression(&f, "id")
-	m.Correlate, m.CorrelatePos = p.text(&f, "correlate")
-	if m.Correlate != "" {
-		p.checkVariable(spanOf(m.CorrelatePos, m.Correlate), m.Correlate)
-	}
 	p.early(m, &f)
 	m.Timeout = p.when(&f, "timeout", positiveTimer)
 	m.Retry = p.retry(&f)
@@ -212,9 +212,10 @@ func (p *parser) text(f *fields, word string) (string, diag.Pos) {
 }
 
 func (p *parser) early(m *Message, f *fields) {
-	e, ok := f.byName["early"]
-	if ok && e.value.Kind == yaml.ScalarNode && beginsWithDigit.MatchString(e.value.Value) {
-		m.Early.Hold, _, _ = p.fixed(f, "early", positiveTimer)
+	if e, ok := f.byName["early"]; ok && e.value.Kind == yaml.ScalarNode && beginsWithDigit.MatchString(e.value.Value) {
+		f.taken["early"] = true
+		p.report(p.page.token(e.value), codeNotInThisVersion, "`early` with a time is not in this version of Rondo").
+			help("a later version will keep an event that long for an instance to come; use `hold`, `drop` or `reject`")
 		return
 	}
 	m.Early.Mode = p.choice(f, "early", "hold")

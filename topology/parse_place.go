@@ -54,18 +54,25 @@ func (p *page) rest(line, column int) []rune {
 	return p.lines[line-1][column-1:]
 }
 
-// firstInvalid is the place of the first byte that is not UTF-8.
-func (p *page) firstInvalid(src []byte) span {
-	valid := 0
-	for valid < len(src) {
-		c, size := utf8.DecodeRune(src[valid:])
-		if c == utf8.RuneError && size == 1 {
-			break
+// first is the place of the first character that is meant, if there is one.
+func (p *page) first(src []byte, meant func(c rune, size int) bool) (span, bool) {
+	for at := 0; at < len(src); {
+		c, size := utf8.DecodeRune(src[at:])
+		if meant(c, size) {
+			lines := diag.Lines(append(src[:at:at], 'x'))
+			return span{p.at(len(lines), utf8.RuneCountInString(lines[len(lines)-1])), 1}, true
 		}
-		valid += size
+		at += size
 	}
-	lines := diag.Lines(append(append([]byte{}, src[:valid]...), 'x'))
-	return span{p.at(len(lines), utf8.RuneCountInString(lines[len(lines)-1])), 1}
+	return span{}, false
+}
+
+// isInvalid is a byte that is not UTF-8.
+func isInvalid(c rune, size int) bool { return c == utf8.RuneError && size == 1 }
+
+// isUnprintable is a character that YAML forbids.
+func isUnprintable(c rune, _ int) bool {
+	return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0xFFFE || c == 0xFFFF
 }
 
 // dashes is the `---` at or before a line where a document begins.
@@ -179,6 +186,7 @@ func (p *page) places(n *yaml.Node) []turn {
 	last := turns[0]
 	for i, c := range []rune(n.Value) {
 		if unicode.IsSpace(c) {
+			r.blank()
 			continue
 		}
 		at, ok := r.next()
@@ -231,6 +239,18 @@ func (r *scalarReader) skipBlanks() {
 		default:
 			return
 		}
+	}
+}
+
+// blank passes one blank of the value, where the file has one at this place, be
+// it as an escape.
+func (r *scalarReader) blank() {
+	text := r.page.rest(r.line, r.column)
+	switch {
+	case len(text) > 0 && unicode.IsSpace(text[0]):
+		r.column++
+	case len(text) > 1 && text[0] == '\\' && r.quote == '"':
+		r.column += r.unit(text)
 	}
 }
 

@@ -205,7 +205,7 @@ var expressionStart = regexp.MustCompile(`(?:[:,\[{]\s+|[\[{]|^\s*-\s+)=|\b(?:wh
 // how it would be written in quotes.
 func (p *page) tornExpression(at span) (span, string, bool) {
 	line := p.rest(at.pos.Line, 1)
-	before := string(line[:min(at.pos.Column-1, len(line))])
+	before := string(line[:max(0, min(at.pos.Column-1, len(line)))])
 	starts := expressionStart.FindAllStringIndex(before, -1)
 	if len(starts) == 0 {
 		return span{}, "", false

@@ -454,6 +454,10 @@ func (p *parser) messageRules(e entry, place Place) []*Rule {
 	if !p.mapping(n, "`"+word+"`") {
 		return nil
 	}
+	if len(n.Content) == 0 && (word == "start" || word == "await") && !p.holed[n] {
+		p.report(p.page.token(e.key), codeEmptyValue, fmt.Sprintf("`%s` names no message", word)).
+			help("name one: `" + word + ": {Message: {}}`")
+	}
 	var out []*Rule
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]

@@ -218,8 +218,6 @@ func syntaxText(err *yaml.LoadError, rest []rune) (text, advice string) {
 		return "an unknown escape in a text in double quotes", "write `\\\\` for a backslash, or use single quotes"
 	case strings.Contains(m, "incompatible YAML document"):
 		return "the file asks for another version of YAML", "remove the line `%YAML`: definitions are YAML 1.2"
-	case strings.Contains(m, "control characters"):
-		return "the file holds control characters, which YAML forbids", "remove them"
 	default:
 		return "this is not YAML: " + m, ""
 	}

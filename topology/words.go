@@ -43,7 +43,7 @@ func Places() []Place {
 type Kind string
 
 const (
-	KindName         Kind = "name"         // of a workflow or a variable
+	KindName         Kind = "name"         // of a workflow
 	KindText         Kind = "text"         // any text
 	KindWhole        Kind = "whole number" // an int
 	KindNumber       Kind = "number"       // with up to three decimals
@@ -64,7 +64,6 @@ const (
 	KindVariableList Kind = "list of variables"
 	KindErrorName    Kind = "error name"
 	KindErrorList    Kind = "list of error names"
-	KindEarly        Kind = "early" // a choice or a duration
 	KindAttempts     Kind = "attempts"
 	KindRetry        Kind = "retry"
 	KindRaise        Kind = "raise"  // an error's name, or a mapping
@@ -134,10 +133,8 @@ func messageWords() []Word {
 			Doc:     "How the payload is written on the wire."},
 		{Name: "schema", In: in, Kind: KindText,
 			Doc: "A file beside the definition (`schemas/order.avsc`), or a subject of the schema registry."},
-		{Name: "correlate", In: in, Kind: KindName,
-			Doc: "A variable (text, whole number or list) with whose value `key` is matched, in place of the instance's key."},
-		{Name: "early", In: in, Kind: KindEarly, Default: "hold", Choices: []string{"hold", "drop", "reject"},
-			Doc: "What becomes of an event that comes before the step that listens for it: `hold` it, `drop` it, or `reject` it (a dead letter). A duration instead keeps an event that long for an instance to come."},
+		{Name: "early", In: in, Kind: KindChoice, Default: "hold", Choices: []string{"hold", "drop", "reject"},
+			Doc: "What becomes of an event that comes before the step that listens for it: `hold` it, `drop` it, or `reject` it (a dead letter)."},
 		{Name: "id", In: in, Kind: KindExpression,
 			Doc: "An event whose id this instance has taken already is a duplicate and changes nothing."},
 		{Name: "timeout", In: in, Kind: KindTime,
@@ -250,6 +247,7 @@ func laterWords() []Word {
 		later("tables", []Place{InWorkflow}, "Reference data from compacted topics."),
 		later("migrate", []Place{InWorkflow}, "How living instances of an older version come to this one."),
 		later("limit", []Place{InMessage}, "Rate and open calls of a command."),
+		later("correlate", []Place{InMessage}, "A variable with whose value `key` is matched, in place of the instance's key."),
 		later("every", []Place{InStart}, "Starts on a schedule."),
 		later("cron", []Place{InStart}, "Starts on a calendar."),
 		later("zone", []Place{InStart}, "The time zone of `cron`.", "cron"),

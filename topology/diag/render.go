@@ -52,8 +52,12 @@ func Render(w io.Writer, list List, source Source, color bool) error {
 	return out.w.Flush()
 }
 
-// excerptWidth is the widest excerpt, in terminal cells.
-const excerptWidth = 110
+const (
+	// excerptWidth is the widest excerpt, in terminal cells.
+	excerptWidth = 110
+	// excerptRunes bounds an excerpt of characters that have no width.
+	excerptRunes = 1000
+)
 
 // An ink is an ANSI select-graphic-rendition parameter.
 type ink string
@@ -215,55 +219,62 @@ func marksOf(d Diagnostic) (here, elsewhere []mark) {
 // displayed.
 type strip struct {
 	cells       []string
-	from, to    int // the shown runes
+	from        int // the place of the first cell in the line, in runes
 	left, right string
 }
 
-// newStrip cuts a line that is too wide to a window around the first mark.
-func newStrip(line string, marks []mark) strip {
+// newStrip shows a line from its beginning, if it fits, or else a window around
+// the first mark. It looks at no more of the line than that: a line may be long.
+func newStrip(line []rune, marks []mark) strip {
 	s := strip{}
-	for _, c := range line {
-		s.cells = append(s.cells, cell(c))
-	}
-	s.to = len(s.cells)
-	if s.width(0, s.to) <= excerptWidth {
+	if s.fill(line); len(s.cells) == len(line) {
 		return s
 	}
-	center := clamp(marks[0].pos.Column-1, 0, len(s.cells))
-	s.from = s.back(center, excerptWidth/3)
-	s.to = s.from
-	for w := 0; s.to < len(s.cells) && w+displaywidth.String(s.cells[s.to]) <= excerptWidth; s.to++ {
-		w += displaywidth.String(s.cells[s.to])
-	}
+	s.from = back(line, clamp(marks[0].pos.Column-1, 0, len(line)), excerptWidth/3)
+	s.fill(line)
 	if s.from > 0 {
 		s.left = "…"
 	}
-	if s.to < len(s.cells) {
+	if s.from+len(s.cells) < len(line) {
 		s.right = "…"
 	}
 	return s
 }
 
+// fill takes the cells from s.from on that fit into an excerpt.
+func (s *strip) fill(line []rune) {
+	s.cells = nil
+	width := 0
+	for _, c := range line[s.from:] {
+		shown := cell(c)
+		if width += displaywidth.String(shown); width > excerptWidth || len(s.cells) >= excerptRunes {
+			return
+		}
+		s.cells = append(s.cells, shown)
+	}
+}
+
 // back is the first rune of those that fill width cells before i.
-func (s strip) back(i, width int) int {
-	for w := 0; i > 0 && w < width; i-- {
-		w += displaywidth.String(s.cells[i-1])
+func back(line []rune, i, width int) int {
+	last := max(i-excerptRunes, 0)
+	for w := 0; i > last && w < width; i-- {
+		w += displaywidth.String(cell(line[i-1]))
 	}
 	return i
 }
 
-func (s strip) text() string { return s.left + strings.Join(s.cells[s.from:s.to], "") + s.right }
+func (s strip) text() string { return s.left + strings.Join(s.cells, "") + s.right }
 
 // measure gives the cells before a mark and beneath it; at least one beneath.
 func (s strip) measure(m mark) (before, under int) {
-	start := clamp(m.pos.Column-1, s.from, s.to)
-	end := clamp(m.pos.Column-1+max(m.length, 1), start, s.to)
-	return displaywidth.String(s.left) + s.width(s.from, start), max(s.width(start, end), 1)
+	start := clamp(m.pos.Column-1-s.from, 0, len(s.cells))
+	end := clamp(m.pos.Column-1-s.from+max(m.length, 1), start, len(s.cells))
+	return displaywidth.String(s.left) + width(s.cells[:start]), max(width(s.cells[start:end]), 1)
 }
 
-func (s strip) width(from, to int) int {
+func width(cells []string) int {
 	w := 0
-	for _, c := range s.cells[from:to] {
+	for _, c := range cells {
 		w += displaywidth.String(c)
 	}
 	return w
@@ -300,15 +311,17 @@ func visible(s string) string {
 // pages keeps the lines of files, split once.
 type pages struct {
 	source Source
-	files  map[string][]string
+	files  map[string][][]rune
 }
 
-func newPages(source Source) *pages { return &pages{source, map[string][]string{}} }
+func newPages(source Source) *pages { return &pages{source, map[string][][]rune{}} }
 
-func (p *pages) lines(file string) []string {
+func (p *pages) lines(file string) [][]rune {
 	lines, ok := p.files[file]
 	if !ok && p.source != nil {
-		lines = Lines(p.source(file))
+		for _, l := range Lines(p.source(file)) {
+			lines = append(lines, []rune(l))
+		}
 		p.files[file] = lines
 	}
 	return lines
@@ -316,7 +329,7 @@ func (p *pages) lines(file string) []string {
 
 func (p *pages) has(file string, line int) bool { return line >= 1 && line <= len(p.lines(file)) }
 
-func (p *pages) line(file string, line int) string { return p.lines(file)[line-1] }
+func (p *pages) line(file string, line int) []rune { return p.lines(file)[line-1] }
 
 // Lines splits a text where YAML does: at LF, CR, CR LF, NEL, LS and PS. A byte
 // order mark at the beginning belongs to no line.
