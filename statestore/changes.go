@@ -12,7 +12,16 @@ type changes struct {
 
 type change struct {
 	key   []byte
+	name  string // the key again, as maps want it
 	entry *Entry // nil: deletion
+}
+
+// due is when the key's timer fires after the change; 0: it has none.
+func (c change) due() int64 {
+	if c.entry == nil {
+		return 0
+	}
+	return c.entry.Due
 }
 
 func (c change) bytes() int {
@@ -32,8 +41,8 @@ func (c *changes) set(key []byte, entry *Entry) {
 	if c.index == nil {
 		c.index = make(map[string]int)
 	}
-	added := change{bytes.Clone(key), entry}
-	c.index[string(added.key)] = len(c.list)
+	added := change{bytes.Clone(key), string(key), entry}
+	c.index[added.name] = len(c.list)
 	c.list = append(c.list, added)
 	c.bytes += added.bytes()
 }
@@ -44,4 +53,11 @@ func (c *changes) get(key []byte) (entry *Entry, staged bool) {
 		return nil, false
 	}
 	return c.list[at].entry, true
+}
+
+// clear forgets everything and keeps the memory for more.
+func (c *changes) clear() {
+	clear(c.list)
+	clear(c.index)
+	c.list, c.bytes = c.list[:0], 0
 }

@@ -38,7 +38,8 @@
 //
 // # Goroutines
 //
-// A Store is safe for use by many goroutines, a Partition by one at a time; keep
-// one Partition per partition for everything that changes it. Get, Scan and
-// Position may be called on any Partition from anywhere and see what is committed.
+// A Store is safe for use by many goroutines, a Partition by one at a time. All
+// changes of a partition go through one Partition, which remembers what it has
+// seen. Queries beside it take a Partition of their own, and see by Get, Scan and
+// Position what is committed.
 package statestore

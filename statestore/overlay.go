@@ -1,6 +1,9 @@
 package statestore
 
-import "iter"
+import (
+	"fmt"
+	"iter"
+)
 
 // Overlay holds changes over the committed state of a partition, in memory,
 // until they are applied or discarded.
@@ -58,13 +61,23 @@ func (o *Overlay) Apply(pos Position) error {
 		return o.partition.explain("apply changes to", ErrClosed)
 	}
 	o.Discard()
-	w := o.partition.write("apply changes to")
+	w := o.partition.write("apply changes to", &o.changes)
 	for _, c := range o.changes.list {
-		if err := w.change(c); err != nil {
+		before, err := o.partition.dueOf(c.key)
+		if err != nil {
+			return w.abandon(fmt.Errorf("key %q: %w", c.key, err))
+		}
+		if err := w.change(before, c); err != nil {
 			return w.abandon(err)
 		}
 	}
-	return w.commit(pos)
+	if err := w.commit(pos); err != nil {
+		return err
+	}
+	for _, c := range o.changes.list {
+		o.partition.recent.set(c.name, c.due())
+	}
+	return nil
 }
 
 // Discard drops the changes. It may be called again, and after Apply.

@@ -10,9 +10,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Partition is the state of one partition. What changes it, and the timers,
-// belong to one goroutine at a time and to one Partition; Get, Scan and
-// Position may be called from anywhere.
+// Partition is the state of one partition, as one goroutine at a time uses it.
+// Whoever only reads beside it takes a Partition of their own.
 type Partition struct {
 	store  *Store
 	number int32
@@ -21,8 +20,9 @@ type Partition struct {
 	values   prefix
 	timers   prefix
 
-	queue *queue // nil until asked for
-	open  *Overlay
+	queue  *queue // nil until asked for
+	recent recentDues
+	open   *Overlay
 }
 
 func newPartition(s *Store, number int32) *Partition {
@@ -76,21 +76,8 @@ func (p *Partition) Get(key []byte) (Entry, bool, error) {
 	if err != nil {
 		return Entry{}, false, p.explain(fmt.Sprintf("read %q of", key), err)
 	}
+	p.recent.set(string(key), entry.Due)
 	return entry, found, nil
-}
-
-// dueOf returns the committed Due of a key; 0 if it has none or is absent.
-func (p *Partition) dueOf(key []byte) (int64, error) {
-	var due int64
-	_, err := p.read(p.values.key(nil, key), func(raw []byte) error {
-		entry, err := decodeEntry(raw)
-		due = entry.Due
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("key %q: %w", key, err)
-	}
-	return due, nil
 }
 
 // Scan calls fn for every committed entry whose key begins with start, in the
@@ -156,7 +143,11 @@ func (p *Partition) Due(until int64, max int) ([]Timer, error) {
 	if err != nil {
 		return nil, p.explain("read timers of", err)
 	}
-	return q.due(until, max), nil
+	due := q.due(until, max)
+	for _, timer := range due {
+		p.recent.set(string(timer.Key), timer.Due)
+	}
+	return due, nil
 }
 
 // timerQueue returns the queue, which begins at the stored cursor.
@@ -196,7 +187,7 @@ func (p *Partition) load(q *queue, n int) error {
 // Wipe forgets the partition, its position with it. The damaged tables of a
 // partition go too, where they can be told from its neighbours' data.
 func (p *Partition) Wipe() error {
-	p.queue = nil
+	p.queue, p.recent = nil, recentDues{}
 	if p.open != nil {
 		p.open.Discard()
 	}

@@ -2,8 +2,8 @@ package statestore
 
 import (
 	"bytes"
-	"hash/maphash"
-	"iter"
+	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -72,74 +72,38 @@ func (r *Restorer) spillIfFull() error {
 // write makes a batch of what has gathered, sorted as the tables will be.
 func (r *Restorer) write() (*write, error) {
 	list := r.changes.list
-	r.changes = changes{}
 	slices.SortFunc(list, func(a, b change) int { return bytes.Compare(a.key, b.key) })
-	w := r.partition.write("restore")
+	r.partition.recent = recentDues{}
+	w := r.partition.write("restore", &r.changes)
+	dues, err := r.partition.sortedDues()
+	if err != nil {
+		return nil, w.abandon(err)
+	}
 	for _, c := range list {
-		if err := r.change(w, c); err != nil {
-			return nil, w.abandon(err)
+		if err == nil {
+			err = r.change(w, dues, c)
 		}
+	}
+	if err := errors.Join(err, dues.close()); err != nil {
+		return nil, w.abandon(err)
 	}
 	slices.Sort(w.gone)
 	slices.Sort(w.armed)
+	r.changes.clear()
 	return w, nil
 }
 
 // change looks up the former timer of a key only if it can have one.
-func (r *Restorer) change(w *write, c change) error {
-	if r.armed == nil {
-		return w.change(c)
+func (r *Restorer) change(w *write, dues *sortedDues, c change) error {
+	before := int64(0)
+	if r.armed == nil || r.armed.has(c.key) {
+		var err error
+		if before, err = dues.dueOf(c.key); err != nil {
+			return fmt.Errorf("key %q: %w", c.key, err)
+		}
 	}
-	known := r.armed.has(c.key)
-	if c.entry != nil && c.entry.Due != 0 {
+	if r.armed != nil && c.due() != 0 {
 		r.armed.add(c.key)
 	}
-	if known {
-		return w.change(c)
-	}
-	return w.changeFrom(0, c)
-}
-
-// armedKeys remembers roughly, in a Bloom filter, which keys had a timer at
-// any time of a restore. What it does not know had none, and needs no read; so
-// a restore from nothing reads almost nothing. Four bits of 32 Mi for a key: one
-// of fifty reads is in vain at four million keys with timers.
-type armedKeys struct {
-	bits [armedBits / 64]uint64
-	seed maphash.Seed
-}
-
-const (
-	armedBits   = 1 << 25
-	armedProbes = 4
-)
-
-func newArmedKeys() *armedKeys { return &armedKeys{seed: maphash.MakeSeed()} }
-
-func (a *armedKeys) add(key []byte) {
-	for bit := range a.probes(key) {
-		a.bits[bit/64] |= 1 << (bit % 64)
-	}
-}
-
-func (a *armedKeys) has(key []byte) bool {
-	for bit := range a.probes(key) {
-		if a.bits[bit/64]&(1<<(bit%64)) == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// probes yields a key's bits, by double hashing.
-func (a *armedKeys) probes(key []byte) iter.Seq[uint64] {
-	return func(yield func(uint64) bool) {
-		h := maphash.Bytes(a.seed, key)
-		step := h>>32 | 1
-		for i := range uint64(armedProbes) {
-			if !yield((h + i*step) % armedBits) {
-				return
-			}
-		}
-	}
+	return w.change(before, c)
 }

@@ -185,7 +185,8 @@ func (s *Store) checkFormat() error {
 	return errors.Join(err, closer.Close())
 }
 
-// Partition gives access to a partition. Keep one for everything that changes it.
+// Partition gives access to a partition. Keep one for everything that changes
+// it; others that only read, at the same time, take another.
 func (s *Store) Partition(number int32) *Partition { return newPartition(s, number) }
 
 // Close writes what is in memory to disk, unless the disk is full or broken,

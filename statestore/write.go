@@ -16,25 +16,16 @@ type write struct {
 	armed     []timerKey
 }
 
-func (p *Partition) write(step string) *write {
-	return &write{partition: p, step: step, batch: p.store.db.NewBatch()}
+// write begins a batch with room for changes.
+func (p *Partition) write(step string, room *changes) *write {
+	const perChange = prefixBytes + entryHeaderBytes + 16 // and what Pebble adds
+	size := room.bytes + (len(room.list)+1)*perChange
+	return &write{partition: p, step: step, batch: p.store.db.NewBatchWithSize(size)}
 }
 
-// change adds a change of a key, whose former timer is looked up.
-func (w *write) change(c change) error {
-	before, err := w.partition.dueOf(c.key)
-	if err != nil {
-		return err
-	}
-	return w.changeFrom(before, c)
-}
-
-// changeFrom adds a change of a key whose timer was due at before; 0: none.
-func (w *write) changeFrom(before int64, c change) error {
-	due := int64(0)
-	if c.entry != nil {
-		due = c.entry.Due
-	}
+// change adds a change of a key whose timer was due at before; 0: it had none.
+func (w *write) change(before int64, c change) error {
+	due := c.due()
 	if before != due && before != 0 {
 		w.gone = append(w.gone, newTimerKey(before, c.key))
 	}
