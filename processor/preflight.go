@@ -3,6 +3,7 @@ package processor
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -29,9 +30,13 @@ const (
 // Kafka 4. Warnings say what works and could be better. The error is a
 // *Refusal wherever a person has to act.
 func Preflight(ctx context.Context, cfg Config) (warnings []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, preflightPatience)
+	return preflight(ctx, cfg, preflightPatience)
+}
+
+func preflight(ctx context.Context, cfg Config, patience time.Duration) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	cl, err := cfg.NewClient(kgo.DialTimeout(preflightPatience / 2))
+	cl, err := cfg.NewClient(kgo.DialTimeout(patience/2), kgo.RequestTimeoutOverhead(patience/2))
 	if err != nil {
 		return nil, err
 	}
@@ -81,13 +86,21 @@ func lastOr(err, otherwise error) error {
 func checkTransactions(b kadm.BrokerApiVersions) error {
 	raw := b.Raw()
 	if supportedLevel(raw, transactionVersion) < transactionVersionMin {
-		return refuse(TooOld, nil, "broker %d is Kafka %s, which is too old: its transactions can lose or tear data (KIP-890); rondo needs Kafka 4.0 or newer", b.NodeID, b.VersionGuess())
+		return refuse(TooOld, nil, "broker %d is too old%s: its transactions can lose or tear data (KIP-890); rondo needs Kafka 4.0 or newer", b.NodeID, guess(b))
 	}
 	if level := finalizedLevel(raw, transactionVersion); level < transactionVersionMin {
 		return refuse(TooOld, nil, "the cluster still uses the transactions of Kafka 3 (%s is %d, rondo needs %d): switch it on with kafka-features.sh --bootstrap-server … upgrade --feature %s=%d",
 			transactionVersion, level, transactionVersionMin, transactionVersion, transactionVersionMin)
 	}
 	return nil
+}
+
+// guess names the version of a broker where it is certain.
+func guess(b kadm.BrokerApiVersions) string {
+	if version := b.VersionGuess(); strings.HasPrefix(version, "v") {
+		return " (Kafka " + version[1:] + ")"
+	}
+	return ""
 }
 
 func supportedLevel(raw *kmsg.ApiVersionsResponse, feature string) int16 {

@@ -58,7 +58,7 @@ func (c Config) Explain(doing string, err error) error {
 	if r := explainLogin(brokers, c, err); r != nil {
 		return r
 	}
-	if r := explainNetwork(brokers, err); r != nil {
+	if r := explainNetwork(brokers, c, err); r != nil {
 		return r
 	}
 	if isForbidden(err) {
@@ -115,27 +115,36 @@ func explainClosed(brokers string, c Config, err error) *Refusal {
 	guess := "if they ask for a login set sasl, if they speak TLS set tls"
 	switch {
 	case c.TLS != nil && c.SASL != nil:
-		guess = "check that the port is that of a listener with both TLS and login"
+		guess = "check sasl.user and sasl.password, and that the port is that of a listener with both TLS and login"
 	case c.TLS != nil:
 		guess = "if they do not speak TLS there remove tls, if they ask for a login set sasl"
 	case c.SASL != nil:
-		guess = "if they speak TLS set tls, if they ask for no login remove sasl"
+		guess = "check sasl.user and sasl.password; if they speak TLS set tls, if they ask for no login remove sasl"
 	}
 	return refuse(LoginFailed, err, "the brokers at %s close the connection at once: %s", brokers, guess)
 }
 
-func explainNetwork(brokers string, err error) *Refusal {
+func explainNetwork(brokers string, c Config, err error) *Refusal {
 	var dns *net.DNSError
 	var op *net.OpError
 	switch {
 	case errors.As(err, &dns):
 		return refuse(Unreachable, err, "no broker can be reached: the name %s is not known: check brokers", dns.Name)
+	case isTimeout(err):
+		guess := ""
+		if c.TLS != nil {
+			guess = ", and that the port is that of a TLS listener"
+		}
+		return refuse(Unreachable, err, "no broker answered in time at %s: check brokers, and that Kafka runs%s; if a broker is reached but sends clients elsewhere, check its advertised.listeners", brokers, guess)
 	case errors.As(err, &op):
 		return refuse(Unreachable, err, "no broker can be reached at %s (%s): check brokers, and that Kafka runs", brokers, lastWords(op.Err))
-	case errors.Is(err, context.DeadlineExceeded):
-		return refuse(Unreachable, err, "no broker answered in time at %s: check brokers, and that Kafka runs; if a broker is reached but sends clients elsewhere, check its advertised.listeners", brokers)
 	}
 	return nil
+}
+
+func isTimeout(err error) bool {
+	var timed interface{ Timeout() bool }
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timed) && timed.Timeout()
 }
 
 // lastWords is the innermost message of err: "connection refused".
