@@ -1,0 +1,70 @@
+package processor
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"rondo/topology"
+)
+
+// definitionSet is all that a Catalog answers at one moment. It never changes.
+type definitionSet struct {
+	all     []*topology.Plan
+	plans   map[string]*topology.Plan // by definitionKey
+	newest  map[string]*topology.Plan // by workflow
+	routes  map[string][]Route        // by topic
+	sources []string
+	blocked map[string]error // by topic
+}
+
+func newDefinitionSet(entries map[string]definitionEntry) *definitionSet {
+	s := &definitionSet{
+		plans:   map[string]*topology.Plan{},
+		newest:  map[string]*topology.Plan{},
+		routes:  map[string][]Route{},
+		blocked: map[string]error{},
+	}
+	workflow := ""
+	for _, e := range ordered(entries) {
+		newest := e.workflow != workflow
+		workflow = e.workflow
+		if e.compiled != nil {
+			s.add(e, newest)
+		} else if newest {
+			s.block(e)
+		}
+	}
+	s.sources = slices.Sorted(maps.Keys(s.routes))
+	return s
+}
+
+// ordered sorts by workflow, newest version first.
+func ordered(entries map[string]definitionEntry) []definitionEntry {
+	return slices.SortedFunc(maps.Values(entries), func(a, b definitionEntry) int {
+		return cmp.Or(cmp.Compare(a.workflow, b.workflow), compareVersions(b.version, a.version))
+	})
+}
+
+func (s *definitionSet) add(e definitionEntry, newest bool) {
+	plan := e.compiled.plan
+	s.all = append(s.all, plan)
+	s.plans[definitionKey(e.workflow, e.version)] = plan
+	if newest {
+		s.newest[e.workflow] = plan
+	}
+	for _, topic := range plan.Reads() {
+		s.routes[topic] = append(s.routes[topic], Route{e.workflow, plan, e.compiled.readers[topic]})
+	}
+}
+
+// block stops the topics of a workflow whose newest version is not understood:
+// a start message passed over now would never begin its instance. An older
+// version that is not understood only makes its own instances wait.
+func (s *definitionSet) block(e definitionEntry) {
+	for _, topic := range e.topics {
+		if s.blocked[topic] == nil {
+			s.blocked[topic] = e.broken
+		}
+	}
+}
