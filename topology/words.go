@@ -304,13 +304,3 @@ func (v *vocabulary) isStepWord(name string) bool {
 	_, ok := v.words[InReaction][name]
 	return ok
 }
-
-// isWord reports whether name is a word anywhere.
-func (v *vocabulary) isWord(name string) bool {
-	for _, words := range v.words {
-		if _, ok := words[name]; ok {
-			return true
-		}
-	}
-	return false
-}
