@@ -190,12 +190,17 @@ func (p *pass) compensationFails(b *Branch, depth int, n *node, f *Failure) bool
 		call.Over = true
 		frame.Call = &call
 	}
+	why := f.Name
+	if f.Message != "" {
+		why += ": " + f.Message
+	}
 	fault := Fault{Kind: "compensation", Place: placeText(n.place, n.step.Pos),
-		Text: fmt.Sprintf("the compensation has failed with %s: %s; see to it that it can be done and retry, or undo it by hand and skip", f.Name, f.Message)}
+		Text: "the compensation has failed with " + why + "; see to it that it can be done and retry, or undo it by hand and skip"}
 	inst := p.edit()
 	inst.Status = StatusIncident
 	inst.Incident = &Incident{At: p.at, Fault: fault, Place: n.place, Branch: b.ID}
 	p.out.Fault = &fault
+	p.note("raise", f.Step, f.Name)
 	p.note("incident", n.place, fault.Kind)
 	p.halted = true
 	return true

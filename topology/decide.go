@@ -75,7 +75,7 @@ func (p *pass) comesAfterTheEnd(e *Event) bool {
 		p.out.Outcome = Late
 	case p.plan.definition.Again == AgainNever || p.plan.definition.Again == "":
 		p.out.Outcome = Repeated
-	case len(p.inst.Starts) > 0:
+	case len(p.inst.Starts) > 0 && !p.itsTurn:
 		p.waitForEnd(e) // others were first
 	default:
 		p.begin(start, e)
@@ -89,7 +89,7 @@ func (p *pass) isQueued(e *Event) bool {
 	if !p.inst.Status.Stopped() && !p.inst.Owes() || p.fromQueue {
 		return false
 	}
-	if len(p.inst.Queue) >= p.plan.options.Limits.Queue {
+	if len(p.inst.Queue) >= p.plan.options.Limits.Queue || !p.hasRoom(e) {
 		p.dead(DeadLetter{"queue-limit", "the instance " + p.who() + " is stopped and keeps as many inputs as it may; act on it and replay this event"})
 		return true
 	}
@@ -123,7 +123,8 @@ func (p *pass) answersItsCall(e *Event) bool {
 		p.exact = true
 		return p.offer(b, e)
 	}
-	p.exact = p.sentEarlier(e.CommandID)
+	p.answered = p.sentEarlier(e.CommandID)
+	p.exact = p.answered
 	return false
 }
 
@@ -151,6 +152,7 @@ func (p *pass) happensAnytime(e *Event) bool {
 	}
 	reaction := p.choose(nil, r, e)
 	if reaction == nil {
+		p.refused = append(p.refused, r.alternatives[0])
 		return false
 	}
 	p.runBeside(reaction, e)
@@ -176,7 +178,7 @@ func (p *pass) comesEarly(e *Event) bool {
 }
 
 func (p *pass) hold(e *Event) {
-	if len(p.inst.Held) >= p.plan.options.Limits.Held {
+	if len(p.inst.Held) >= p.plan.options.Limits.Held || !p.hasRoom(e) {
 		p.dead(DeadLetter{"held-limit", "the instance " + p.who() + " holds as many events as it may for steps that will listen; replay this one later"})
 		return
 	}
@@ -204,7 +206,7 @@ func (p *pass) startsAgain(e *Event) bool {
 
 // waitForEnd keeps a start message until the instance has ended.
 func (p *pass) waitForEnd(e *Event) {
-	if len(p.inst.Starts) >= p.plan.options.Limits.Starts {
+	if len(p.inst.Starts) >= p.plan.options.Limits.Starts || !p.hasRoom(e) {
 		p.dead(DeadLetter{"starts-limit", "as many start messages as may wait for the end of " + p.who() + "; replay this one later"})
 		return
 	}
@@ -222,9 +224,11 @@ func (p *pass) restart(e *Event) {
 	p.cancel("again: restart", "")
 }
 
-// comesLate: nobody has a use for it.
+// comesLate: nobody has a use for it. One that a `when` has refused is only
+// counted, unless it answers a call that is over.
 func (p *pass) comesLate(e *Event) {
-	if p.startTakes(e) || len(p.refused) > 0 || p.bury != nil {
+	refused := p.startTakes(e) || len(p.refused) > 0
+	if p.bury != nil || refused && !p.answered {
 		p.refusedByWhen()
 		return
 	}

@@ -36,6 +36,7 @@ func (p *pass) act(a *Act) {
 	case ActCancel:
 		p.actCancel(a)
 	case ActTerminate:
+		p.giveUpCause()
 		p.end(StatusTerminated, &Failure{Name: string(StatusTerminated), Message: a.Reason, At: p.at, Data: byData(a.Principal)})
 	case ActPause:
 		p.actPause()
@@ -75,10 +76,19 @@ func (p *pass) actCancel(a *Act) {
 	case p.isCatching():
 		p.note("pass", "", errorCancelled)
 	case len(p.inst.Branches) == 0: // an incident in its first decision
+		p.giveUpCause()
 		p.fail(&Failure{Name: errorCancelled, Message: a.Reason, At: p.at, Data: byData(a.Principal)})
 	default:
+		p.giveUpCause()
 		p.awaken()
 		p.cancel(a.Principal, a.Reason)
+	}
+}
+
+// giveUpCause notes that the event which stopped the instance will not be decided.
+func (p *pass) giveUpCause() {
+	if i := p.inst.Incident; i != nil && i.Input != nil && i.Input.Event != nil {
+		p.note("late", "", i.Input.Event.Message)
 	}
 }
 
@@ -216,15 +226,24 @@ func (p *pass) actSet(a *Act) {
 		p.refuse("needs the variables to set, by name")
 		return
 	}
-	for name := range data.All() {
-		if !slices.Contains(p.plan.vars, name) {
+	for name, v := range data.All() {
+		switch size, limit := value.Size(v), p.plan.options.Limits.Variable; {
+		case !slices.Contains(p.plan.vars, name):
 			p.refuse("has no variable %q", name)
+			return
+		case size > limit:
+			p.refuse("cannot take the variable %s: it has %d bytes, and the limit is %d", name, size, limit)
 			return
 		}
 	}
-	inst := p.edit()
-	for name, v := range data.All() {
-		inst.Vars = inst.Vars.With(name, v)
+	inst := copyOf(p.inst)
+	inst.Vars = inst.Vars.Merge(data)
+	if size, limit := inst.size(), p.plan.options.Limits.Instance; size > limit {
+		p.refuse("would take %d bytes with these variables; the limit is %d", size, limit)
+		return
+	}
+	p.inst = inst
+	for name := range data.All() {
 		p.changed = append(p.changed, name)
 		p.note("set", "", name)
 	}

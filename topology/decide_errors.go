@@ -31,17 +31,18 @@ func (p *pass) fault(b *Branch, n *node, f *Fault) {
 	}
 }
 
+// isStep reports whether n is a step, and not a reaction of one.
+func (n *node) isStep() bool { return n.role == roleStep || n.role == roleCompensation }
+
 // failure makes an error that is raised where b stands.
 func (p *pass) failure(b *Branch, name, message string, data value.Value) *Failure {
 	f := &Failure{Name: name, Message: message, Data: data, At: p.at}
-	for i := len(b.Frames) - 1; i >= 0; i-- {
-		frame := &b.Frames[i]
-		if f.Step == "" && p.nodeOf(frame).role == roleStep {
-			f.Step = frame.Place
-		}
-		if f.Cause == nil {
-			f.Cause = frame.Error
-		}
+	p.env.b = b
+	f.Cause = p.env.handled()
+	if step := p.env.innermost(func(f *Frame) bool { return p.nodeOf(f).isStep() }); step != nil {
+		f.Step = step.Place
+	} else if top := b.top(); top != nil {
+		f.Step = top.Place // a reaction of the workflow
 	}
 	return f
 }
@@ -55,7 +56,6 @@ func (p *pass) failure(b *Branch, name, message string, data value.Value) *Failu
 // compensated and the instance fails. A step whose own `catch` is at work does
 // not handle it again.
 func (p *pass) raise(b *Branch, depth int, f *Failure) bool {
-	p.note("raise", f.Step, f.Name)
 	for d := depth; d >= 0; d-- {
 		n := p.nodeOf(&b.Frames[d])
 		if d+1 < len(b.Frames) {
@@ -111,7 +111,8 @@ func (p *pass) suits(b *Branch, n *node) bool {
 
 // handle leaves what is inside of the frame at depth and begins its handler.
 func (p *pass) handle(b *Branch, depth int, handler *node, f *Failure) {
-	p.note("catch", handler.place, f.Name)
+	p.note("raise", f.Step, f.Name)
+	p.note("catch", handler.place, "")
 	for len(b.Frames) > depth+1 {
 		p.leave(b)
 	}
@@ -148,10 +149,9 @@ func (p *pass) raiseToWorkflow(f *Failure) bool {
 	if handler == p.plan.uncaught && f.Name == errorFault {
 		return false
 	}
+	p.note("raise", f.Step, f.Name)
 	if handler != p.plan.uncaught {
-		p.note("catch", handler.place, f.Name)
-	} else {
-		p.note("uncaught", "", f.Name)
+		p.note("catch", handler.place, "")
 	}
 	p.cancelAll()
 	main := p.mainLine()
@@ -167,7 +167,6 @@ func (p *pass) interrupt(f *Failure) bool {
 	if p.isCatching() {
 		return false
 	}
-	p.note("raise", "", f.Name)
 	p.raiseToWorkflow(f)
 	return true
 }
@@ -176,7 +175,7 @@ func (p *pass) interrupt(f *Failure) bool {
 func (p *pass) passDeadline() {
 	inst := p.edit()
 	due := inst.Deadline.Due
-	inst.Deadline = Timer{}
+	inst.Deadline = Timer{Due: due} // not armed, but to be told about
 	if !p.interrupt(p.deadlineFailure(due)) {
 		p.edit().DeadlinePassed = true
 		p.note("pass", "", errorDeadline)
@@ -195,7 +194,7 @@ func (p *pass) raisePassedDeadline(b *Branch) {
 		return
 	}
 	p.edit().DeadlinePassed = false
-	p.interrupt(p.deadlineFailure(p.at))
+	p.interrupt(p.deadlineFailure(p.inst.Deadline.Due))
 }
 
 // ordered does what an operator has asked for at n, the step or reaction whose

@@ -149,7 +149,7 @@ func (e *environment) instance() value.Value {
 	if call := e.calling(); call != nil {
 		attempt = int64(call.Attempt)
 	}
-	if f := e.innermost(func(f *Frame) bool { return e.p.nodeOf(f).role == roleStep }); f != nil {
+	if f := e.innermost(func(f *Frame) bool { return e.p.nodeOf(f).isStep() }); f != nil {
 		step = f.Place
 	}
 	return value.MapOf(map[string]value.Value{"started": e.p.inst.Started.Time(), "attempt": attempt, "step": step})

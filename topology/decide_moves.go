@@ -2,7 +2,6 @@ package topology
 
 import (
 	"fmt"
-	"strconv"
 
 	"rondo/topology/value"
 )
@@ -174,21 +173,24 @@ func (p *pass) reactIn(b *Branch, n *node) {
 		return
 	}
 	if !holds {
+		p.confirm(b, n)
 		p.passOn(b, n, nil)
 		return
 	}
 	if !p.assign(b, n) {
 		return
 	}
-	switch n.role {
-	case roleOutcome:
-		n.owner.word.confirmed(p, b, n.owner, n)
-	case roleStart:
-		if !p.armDeadline(b, n) {
-			return
-		}
+	p.confirm(b, n)
+	if n.role != roleStart || p.armDeadline(b, n) {
+		n.word.enter(p, b, n)
 	}
-	n.word.enter(p, b, n)
+}
+
+// confirm tells the step that an event was taken by its reaction n.
+func (p *pass) confirm(b *Branch, n *node) {
+	if n.role == roleOutcome {
+		n.owner.word.confirmed(p, b, n.owner, n)
+	}
 }
 
 // done is where a step or reaction, the innermost one of b, has done all it is
@@ -206,6 +208,7 @@ func (p *pass) follow(b *Branch, n *node) {
 		p.fault(b, n, fault)
 		return
 	}
+	p.confirm(b, n)
 	p.passOn(b, n, to)
 }
 
@@ -244,9 +247,6 @@ func (p *pass) resolve(b *Branch, n *node) (*landing, *Fault) {
 // comes behind.
 func (p *pass) passOn(b *Branch, n *node, to *landing) {
 	since := b.top().Since
-	if n.role == roleOutcome {
-		n.owner.word.confirmed(p, b, n.owner, n)
-	}
 	if to != nil {
 		if n.role == roleOutcome {
 			p.finishEntry(b, n.owner)
@@ -366,7 +366,7 @@ func (p *pass) pop(b *Branch) {
 func (p *pass) leave(b *Branch) {
 	f := b.top()
 	if f.Call != nil && !f.Call.Over {
-		p.note("doubt", f.Place, strconv.Itoa(f.Call.Attempt))
+		p.note("doubt", f.Place, "")
 	}
 	p.pop(b)
 }
@@ -388,6 +388,7 @@ func (p *pass) cancelAll() {
 
 // runBeside runs a reaction of `anytime` in a branch of its own.
 func (p *pass) runBeside(n *node, e *Event) {
+	p.out.Outcome, p.out.Taker = Taken, n.place
 	limit := p.plan.options.Limits.Branches
 	if len(p.inst.Branches) >= limit {
 		p.abort(n.place, &Fault{Kind: "limit.branches", Place: n.place, Text: fmt.Sprintf(
@@ -395,7 +396,6 @@ func (p *pass) runBeside(n *node, e *Event) {
 		return
 	}
 	p.remember(e)
-	p.out.Outcome, p.out.Taker = Taken, n.place
 	p.note("take", n.place, e.Message)
 	p.edit().Steps = 0
 	b := p.grow(&Branch{ID: p.newBranchID(), Kind: BranchAnytime, Place: n.place})

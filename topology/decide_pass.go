@@ -3,6 +3,7 @@ package topology
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -27,10 +28,12 @@ type pass struct {
 	changed []string // variables set since the `until`s were tested
 
 	exact     bool        // the event answers a call of this run: it is for no other
+	answered  bool        // that call is over
 	refused   []*node     // steps and reactions that refused the event by `when`
 	bury      *DeadLetter // a `when` that failed: for the event, if nobody takes it
-	fromQueue bool
-	began     bool // the instance began in this pass
+	fromQueue bool        // the event was queued, and is not to be queued again
+	itsTurn   bool        // the event is the start message that has waited longest
+	began     bool        // the instance began in this pass
 
 	broken *Incident // a fault that nobody names: nothing of this pass stands
 	halted bool      // a compensation has failed: the instance stops here
@@ -246,14 +249,21 @@ func (p *pass) remember(e *Event) {
 
 func appendCopy(list []*Kept, k *Kept) []*Kept { return append(slices.Clone(list), k) }
 
-// checkSize makes an incident of an instance that has become too large.
+// hasRoom reports whether the instance can keep an event without becoming too
+// large.
+func (p *pass) hasRoom(e *Event) bool {
+	return p.inst.size()+e.size() <= p.plan.options.Limits.Instance
+}
+
+// checkSize makes an incident of an instance that has become too large. One
+// that is stopped grows only by what there is room for.
 func (p *pass) checkSize() {
-	if p.inst == p.was || p.inst == nil {
+	if p.inst == p.was || p.inst == nil || p.inst.Status.Stopped() {
 		return
 	}
 	if size, limit := p.inst.size(), p.plan.options.Limits.Instance; size > limit {
 		p.abort("", &Fault{Kind: "limit.size", Place: p.plan.definition.Name,
-			Text: "the instance would take " + strconv.Itoa(size) + " bytes; the limit is " + strconv.Itoa(limit) + ": keep less in variables"})
+			Text: fmt.Sprintf("the instance would take %d bytes; the limit is %d: keep less in variables", size, limit)})
 	}
 }
 
@@ -275,6 +285,9 @@ func placeText(place string, pos diag.Pos) string {
 // size estimates how many bytes an instance takes when stored.
 func (i *Instance) size() int {
 	n := 256 + len(i.Key) + value.Size(i.Vars) + value.Size(i.Output)
+	if i.Incident != nil && i.Incident.Input != nil {
+		n += i.Incident.Input.Event.size()
+	}
 	for _, b := range i.Branches {
 		n += 64 + value.Size(b.Vars)
 		for j := range b.Frames {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"time"
 
 	"rondo/topology/value"
 )
@@ -349,6 +348,6 @@ func (p *pass) retries(b *Branch, depth int, n *node, f *Failure) bool {
 	frame.Call = &call
 	frame.Timeout = Timer{}
 	frame.Wake = p.arm(p.at.Add(delay))
-	p.note("wait", n.place, delay.Round(time.Microsecond).String())
+	p.note("wait", n.place, f.Name+", again in "+value.DurationText(delay))
 	return true
 }

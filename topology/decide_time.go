@@ -86,6 +86,7 @@ func (p *pass) takeStart() {
 	inst := p.edit()
 	k := inst.Starts[0]
 	inst.Starts = inst.Starts[1:]
+	p.itsTurn = true
 	p.decideKept(k)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -95,10 +96,16 @@ type transcript struct {
 	key   string            // of the last input
 }
 
-// newTranscript reads the head of a file: `workflow FILE`, or the YAML itself.
+// newTranscript reads the head of a file: `limits {Held: 2}`, if any, then
+// `workflow FILE` or the YAML itself.
 func newTranscript(t *testing.T, head string) *transcript {
 	lines := strings.Split(head, "\n")
 	for len(lines) > 0 && strings.HasPrefix(lines[0], "#") {
+		lines = lines[1:]
+	}
+	limits := topology.Limits{}
+	if text, ok := strings.CutPrefix(lines[0], "limits "); ok {
+		limits = limitsOf(t, text)
 		lines = lines[1:]
 	}
 	name, text := "workflow.yaml", strings.Join(lines, "\n")
@@ -109,11 +116,11 @@ func newTranscript(t *testing.T, head string) *transcript {
 		}
 		name, text = filepath.Join(filepath.Dir(file), filepath.Base(file)), string(src)
 	}
-	return &transcript{t: t, world: script.New(compile(t, name, text)), ids: map[string]string{}}
+	return &transcript{t: t, world: script.New(compile(t, name, text, limits)), ids: map[string]string{}}
 }
 
 // compile makes a plan of YAML. A workflow without a `workflow` line gets one.
-func compile(t testing.TB, name, text string) *topology.Plan {
+func compile(t testing.TB, name, text string, limits topology.Limits) *topology.Plan {
 	t.Helper()
 	if !strings.Contains(text, "\nversion:") {
 		text = "workflow: test\nversion: 1\n" + text
@@ -123,11 +130,24 @@ func compile(t testing.TB, name, text string) *topology.Plan {
 	if found.HasErrors() {
 		t.Fatalf("parse: %v", found)
 	}
-	plan, found := topology.Compile(def, topology.Options{Application: "shop", Encode: encodeJSON})
+	plan, found := topology.Compile(def, topology.Options{Application: "shop", Encode: encodeJSON, Limits: limits})
 	if found.HasErrors() {
 		t.Fatalf("compile: %v", found)
 	}
 	return plan
+}
+
+// limitsOf reads the fields of topology.Limits by their names.
+func limitsOf(t *testing.T, text string) topology.Limits {
+	v, err := script.ParseValue(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var limits topology.Limits
+	for name, n := range v.(*value.Map).All() {
+		reflect.ValueOf(&limits).Elem().FieldByName(name).SetInt(n.(int64))
+	}
+	return limits
 }
 
 func encodeJSON(m *topology.Message, v value.Value) ([]byte, error) {
@@ -238,7 +258,7 @@ func (tr *transcript) tell(out *strings.Builder, decided []script.Decided, err e
 }
 
 func (tr *transcript) since(at topology.Instant) string {
-	return "+" + value.DurationText(time.Duration(at-script.Start)*time.Millisecond)
+	return "+" + topology.FormatDuration(time.Duration(at-script.Start)*time.Millisecond)
 }
 
 func (tr *transcript) tellOne(out *strings.Builder, d script.Decided) {
@@ -260,9 +280,19 @@ func (tr *transcript) tellOne(out *strings.Builder, d script.Decided) {
 // tellTrace tells what happened, with the commands where they were sent.
 func (tr *transcript) tellTrace(out *strings.Builder, d topology.Decision) {
 	next := 0
-	for _, step := range d.Trace {
+	for i, step := range d.Trace {
 		switch step.Kind {
 		case "enter":
+			continue
+		case "start", "take":
+			if step.Step == d.Taker {
+				continue
+			}
+		case "set":
+			if i > 0 && d.Trace[i-1].Kind == "set" && d.Trace[i-1].Step == step.Step {
+				continue
+			}
+			fmt.Fprintf(out, "  %s\n", strings.TrimSpace(step.Step+" sets "+strings.Join(setBy(d.Trace[i:]), ", ")))
 			continue
 		case "send", "retry":
 			tr.tellCommand(out, d.Commands[next])
@@ -274,6 +304,18 @@ func (tr *transcript) tellTrace(out *strings.Builder, d topology.Decision) {
 	if next != len(d.Commands) {
 		tr.t.Errorf("%d commands are not in the trace", len(d.Commands)-next)
 	}
+}
+
+// setBy returns the variables that one step sets, from the first entry on.
+func setBy(trace []topology.Trace) []string {
+	var names []string
+	for _, step := range trace {
+		if step.Kind != "set" || step.Step != trace[0].Step {
+			break
+		}
+		names = append(names, step.Text)
+	}
+	return names
 }
 
 func (tr *transcript) tellCommand(out *strings.Builder, c topology.Command) {

@@ -3,6 +3,7 @@ package script
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
 
@@ -81,6 +82,9 @@ func scalarOf(n *yaml.Node) (value.Value, error) {
 // ParseValue reads a value from YAML text, as on one line of a script.
 func ParseValue(text string) (value.Value, error) {
 	var n yaml.Node
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
 	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
 		return nil, fmt.Errorf("read %q: %w", text, err)
 	}
