@@ -7,7 +7,7 @@ import (
 	"rondo/topology/value"
 )
 
-// bounds is how much a decoded datum may be, beyond what its bytes pay for.
+// bounds is how much a decoded datum may be.
 type bounds struct {
 	depth int // records, arrays and maps within one another
 	parts int // types met while decoding: fields, items, entries
@@ -16,8 +16,12 @@ type bounds struct {
 var (
 	payloadBounds = bounds{depth: value.DepthMax, parts: 1_000_000}
 	// A level of a Value takes a record, an array and an entry.
-	ownBounds = bounds{depth: 4*value.DepthMax + 32, parts: 20_000_000}
+	ownBounds = bounds{depth: 4*value.DepthMax + 32, parts: 50_000_000}
 )
+
+// partsOf is how many parts so many bytes may have. Most parts have a byte of
+// their own; null and records of nothing have none, and would come in any number.
+func (b bounds) partsOf(bytes int) int { return min(10_000+16*bytes, b.parts) }
 
 // checkBinary walks over the Avro binary form of one datum of type n and
 // returns how many bytes it has.
@@ -25,10 +29,10 @@ var (
 // It is there because goavro trusts what it reads: it allocates for as many
 // items as a block claims to have, takes an item of no bytes any number of
 // times, and follows a recursive schema until the stack ends. What has passed
-// here needs memory in proportion to its bytes and to the bounds. It also
-// finds the byte and the field that are wrong, which goavro does not tell.
+// here needs memory in proportion to its bytes. It also finds the byte and the
+// field that are wrong, which goavro does not tell.
 func checkBinary(n *node, b []byte, limits bounds) (int, error) {
-	w := binaryWalk{b: b, parts: limits.parts, depthMax: limits.depth}
+	w := binaryWalk{b: b, parts: limits.partsOf(len(b)), depthMax: limits.depth}
 	if err := w.walk(n, 0); err != nil {
 		return 0, err
 	}
