@@ -210,6 +210,8 @@ func syntaxText(err *yaml.LoadError, rest []rune) (text, advice string) {
 		return "a key without `:` and a blank behind it", "write `key: value`"
 	case found == "\t":
 		return "a tab; YAML is indented with blanks", "replace the tab by blanks"
+	case found == ">" || found == "|":
+		return "a block of lines cannot stand inside of `{ }` or `[ ]`", "put the key on a line of its own, or the value in quotes"
 	case strings.Contains(m, "cannot start any token"):
 		return fmt.Sprintf("a value cannot begin with `%s` without quotes", found), "put the value in quotes"
 	case strings.Contains(m, "unexpected end of stream") && strings.Contains(err.ContextMsg, "quoted"):
