@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"rondo/internal/demo/verdict"
 )
 
 // Reading is a consumer group and the topics that it is to read to their ends.
@@ -14,19 +16,19 @@ type Reading struct {
 	Topics []string
 }
 
-// AwaitRead waits until every group has committed the read_committed ends of
-// its topics, twice in a row, because what one group does makes records for
-// another. Partitions that have no record behind start need no commit.
-func AwaitRead(ctx context.Context, admin *kadm.Client, start kadm.Offsets, readings []Reading) error {
+// AwaitRead waits until every group has committed all records of its topics
+// behind start, twice in a row, because what one group does makes records for
+// another.
+func AwaitRead(ctx context.Context, brokers []string, admin *kadm.Client, start kadm.Offsets, readings []Reading) error {
 	for steady := 0; steady < 2; {
 		behind := ""
 		for _, r := range readings {
-			at, err := firstBehind(ctx, admin, start, r)
+			place, err := firstUnread(ctx, brokers, admin, start, r)
 			if err != nil {
 				return err
 			}
-			if at != "" {
-				behind = at
+			if place != nil {
+				behind = fmt.Sprintf("%s by group %s", place, r.Group)
 				break
 			}
 		}
@@ -44,21 +46,22 @@ func AwaitRead(ctx context.Context, admin *kadm.Client, start kadm.Offsets, read
 	return nil
 }
 
-// firstBehind names a partition that the group has not read to its end; "" if
-// there is none.
-func firstBehind(ctx context.Context, admin *kadm.Client, start kadm.Offsets, r Reading) (string, error) {
+// firstUnread finds a record that the group has not committed; nil if there is
+// none. Behind a transaction's records stands its marker, which no consumer
+// commits, so the offsets alone do not tell.
+func firstUnread(ctx context.Context, brokers []string, admin *kadm.Client, start kadm.Offsets, r Reading) (*verdict.Place, error) {
 	ends, err := admin.ListCommittedOffsets(ctx, r.Topics...)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return "", fmt.Errorf("list the ends of %v: %w", r.Topics, err)
+		return nil, fmt.Errorf("list the ends of %v: %w", r.Topics, err)
 	}
 	committed, err := admin.FetchOffsets(ctx, r.Group)
 	if err != nil {
-		return "", fmt.Errorf("fetch the offsets of group %s: %w", r.Group, err)
+		return nil, fmt.Errorf("fetch the offsets of group %s: %w", r.Group, err)
 	}
-	behind := ""
+	from, behind := kadm.Offsets{}, false
 	ends.Each(func(end kadm.ListedOffset) {
 		at := int64(0)
 		if s, ok := start.Lookup(end.Topic, end.Partition); ok {
@@ -67,9 +70,15 @@ func firstBehind(ctx context.Context, admin *kadm.Client, start kadm.Offsets, r 
 		if c, ok := committed.Lookup(end.Topic, end.Partition); ok {
 			at = max(at, c.At)
 		}
-		if at < end.Offset {
-			behind = fmt.Sprintf("%s/%d from %d to %d by group %s", end.Topic, end.Partition, at, end.Offset, r.Group)
-		}
+		from.Add(kadm.Offset{Topic: end.Topic, Partition: end.Partition, At: at})
+		behind = behind || at < end.Offset
 	})
-	return behind, nil
+	if !behind {
+		return nil, nil
+	}
+	records, err := verdict.Between(ctx, brokers, from, ends.Offsets())
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	return &records[0].Place, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"rondo/internal/demo/ledger"
 	"rondo/internal/demo/verdict"
 )
 
@@ -21,7 +22,7 @@ const maxFinished = 50
 // Observer watches one run.
 type Observer struct {
 	run    string
-	status string // topic of the outcomes
+	topics verdict.Topics
 	client *kgo.Client
 
 	latencies *latencies
@@ -42,10 +43,11 @@ type Progress struct {
 // InFlight is the number of orders that were placed and have not ended.
 func (p Progress) InFlight() int { return p.Started - p.Completed - p.Failed }
 
-// New opens an observer of the records behind start. It sees nothing until Run.
+// New opens an observer of the records behind start. It sees nothing until Run;
+// the caller closes it.
 func New(brokers []string, scope verdict.Scope) (*Observer, error) {
 	from := map[string]map[int32]kgo.Offset{}
-	watched := append([]string{scope.Topics.Orders, scope.Topics.Status}, scope.Topics.Commands...)
+	watched := append([]string{scope.Topics.Orders, scope.Topics.Status, scope.Topics.Ledger}, scope.Topics.Commands...)
 	for _, topic := range watched {
 		from[topic] = map[int32]kgo.Offset{}
 	}
@@ -65,7 +67,7 @@ func New(brokers []string, scope verdict.Scope) (*Observer, error) {
 		return nil, fmt.Errorf("open the observer: %w", err)
 	}
 	return &Observer{
-		run: scope.Run, status: scope.Topics.Status, client: client,
+		run: scope.Run, topics: scope.Topics, client: client,
 		latencies: newLatencies(),
 		open:      map[string]*path{},
 		ended:     map[string]*path{},
@@ -73,9 +75,11 @@ func New(brokers []string, scope verdict.Scope) (*Observer, error) {
 	}, nil
 }
 
+// Close ends the observer's client; what was seen can still be asked for.
+func (o *Observer) Close() { o.client.Close() }
+
 // Run watches until ctx ends, and returns nil then.
 func (o *Observer) Run(ctx context.Context) error {
-	defer o.client.Close()
 	for {
 		fetches := o.client.PollFetches(ctx)
 		seen := time.Now()
@@ -103,6 +107,10 @@ func (o *Observer) take(r *kgo.Record, seen time.Time) {
 	if !strings.HasPrefix(order, o.run) {
 		return
 	}
+	if r.Topic == o.topics.Ledger {
+		o.takeDeed(order, r.Value)
+		return
+	}
 	headers := headersOf(r)
 	if cause, ok := parsePlace(headers["rondo-cause"]); ok && headers["rondo-attempt"] == "1" {
 		o.latencies.seen(cause, seen)
@@ -112,9 +120,6 @@ func (o *Observer) take(r *kgo.Record, seen time.Time) {
 	p := o.pathOf(order)
 	if text, ok := stopTexts[headers["type"]]; ok {
 		p.stops = append(p.stops, stop{r.Timestamp, text})
-	}
-	if headers["rondo-compensates"] != "" {
-		o.noteUndone(p)
 	}
 	switch headers["type"] {
 	case "OrderPlaced":
@@ -141,7 +146,16 @@ func (o *Observer) pathOf(order string) *path {
 	return p
 }
 
-func (o *Observer) noteUndone(p *path) {
+// takeDeed notes that a service has undone something. An entry that cannot be
+// read is for the verdict to complain about.
+func (o *Observer) takeDeed(order string, value []byte) {
+	deed, err := ledger.Unmarshal(value)
+	if err != nil || deed.Undoes == "" || deed.Nothing {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.pathOf(order)
 	if p.failed && !p.undone {
 		o.progress.Compensated++
 	}

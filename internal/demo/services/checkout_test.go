@@ -63,6 +63,7 @@ func newWorld(t *testing.T, ctx context.Context, seed uint64) *world {
 	if w.watch, err = observer.New(w.brokers, w.scope); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(w.watch.Close)
 	cfg := Config{Brokers: w.brokers, Schemas: testSchemas(t), Seed: seed, Group: "t", Journal: w.watch}
 	w.trio = hurriedTrio(t, cfg)
 	if w.shop, err = NewShop(cfg); err != nil {
@@ -122,7 +123,7 @@ func (w *world) run(ctx context.Context, orders int) *verdict.Report {
 	w.clerk.work(ctx, orders)
 	w.trio.Hurry()
 	w.shop.Hurry()
-	if err := observer.AwaitRead(ctx, w.admin(), w.scope.Start, Readings("t")); err != nil {
+	if err := observer.AwaitRead(ctx, w.brokers, w.admin(), w.scope.Start, Readings("t")); err != nil {
 		w.t.Fatal(err)
 	}
 	w.stop()

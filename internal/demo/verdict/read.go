@@ -35,17 +35,9 @@ func Mark(ctx context.Context, admin *kadm.Client, topics Topics) (kadm.Offsets,
 // client of its own. Nothing may be writing any more, or the books are of
 // different moments.
 func Read(ctx context.Context, seeds []string, scope Scope) (*Books, error) {
-	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(seeds...),
-		kgo.ClientID("rondo-demo-verdict"),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		// The record before the last stable offset may be a marker: only with
-		// markers shown does the reader see that it has come to the end.
-		kgo.KeepControlRecords(),
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-	)
+	cl, err := newReader(seeds)
 	if err != nil {
-		return nil, fmt.Errorf("open the verdict's reader: %w", err)
+		return nil, err
 	}
 	defer cl.Close()
 	admin := kadm.NewClient(cl)
@@ -63,6 +55,33 @@ func Read(ctx context.Context, seeds []string, scope Scope) (*Books, error) {
 	}
 	books.file(records, scope.Topics)
 	return books, nil
+}
+
+// Between reads what is committed from one set of offsets to another, with a
+// client of its own. Partitions that one of them lacks are left out.
+func Between(ctx context.Context, seeds []string, from, to kadm.Offsets) ([]Record, error) {
+	cl, err := newReader(seeds)
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	return readBetween(ctx, cl, from, to)
+}
+
+func newReader(seeds []string) (*kgo.Client, error) {
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(seeds...),
+		kgo.ClientID("rondo-demo-reader"),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		// The record before the last stable offset may be a marker: only with
+		// markers shown does the reader see that it has come to the end.
+		kgo.KeepControlRecords(),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("open a reader of the topics: %w", err)
+	}
+	return cl, nil
 }
 
 // stableEnds lists the last stable offsets, and the partitions in which a

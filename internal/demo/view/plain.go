@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"rondo/internal/demo/observer"
 )
 
 // plainEvery is how often the plain panel says something of its own accord.
@@ -34,10 +36,10 @@ func line(s State) string {
 	if s.Progress.Started == 0 {
 		return fmt.Sprintf("%s  %s", clock(s.Elapsed), s.Stage)
 	}
-	text := fmt.Sprintf("%s  %s: %s started, %s completed, %s failed (%s undone), %s in flight; p50 %s, p99 %s; %.0f decisions/s, %.0f commits/s",
+	text := fmt.Sprintf("%s  %s: %s started, %s completed, %s failed (%s undone), %s in flight; %s; %.0f decisions/s, %.0f commits/s",
 		clock(s.Elapsed), s.Stage,
 		count(s.Progress.Started), count(s.Progress.Completed), count(s.Progress.Failed), count(s.Progress.Compensated), count(s.Progress.InFlight()),
-		millis(s.Latency.P50), millis(s.Latency.P99), s.DecisionsPerSecond, s.CommitsPerSecond)
+		quantiles(s.Latency), s.DecisionsPerSecond, s.CommitsPerSecond)
 	if s.Kills > 0 {
 		text += fmt.Sprintf("; %d kills", s.Kills)
 	}
@@ -45,6 +47,13 @@ func line(s State) string {
 		text += fmt.Sprintf(", node %d killed %.1f s ago, %d of %d partitions running", s.Killed, s.KilledAgo.Seconds(), s.Running, s.Partitions)
 	}
 	return text
+}
+
+func quantiles(q observer.Quantiles) string {
+	if q.N == 0 {
+		return "no steps"
+	}
+	return "p50 " + millis(q.P50) + ", p99 " + millis(q.P99)
 }
 
 // Close has nothing to put in order.
