@@ -1,0 +1,305 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/schemas"
+	"rondo/statestore"
+	"rondo/topology"
+)
+
+// batch is what one transaction will hold: the inputs that it decides, the
+// state that they change, and the records that go out. Until it is committed
+// nothing of it is visible to anybody.
+type batch struct {
+	tenure  *tenure
+	overlay *statestore.Overlay
+	staged  map[string]stagedInstance // by store key
+	out     []*kgo.Record
+	load    map[input]int // bytes in out by the partition that they go to
+	heavy   bool          // some partition has as much as one produce batch should hold
+
+	began   time.Time
+	inputs  int             // decided so far: records and timers
+	records []*kgo.Record   // taken so far, to be decided again after an abort
+	before  map[input]int64 // positions at the beginning
+	urgent  bool            // there is something that others wait for
+	tally   tally
+}
+
+// stagedInstance is the next state of an instance; nil: it is forgotten.
+type stagedInstance struct {
+	instance *topology.Instance
+	bytes    int // as it is stored
+}
+
+// tally counts what a batch did; it reaches the metrics when the batch is
+// committed, so that what was aborted is not counted.
+type tally struct {
+	decisions map[decisionLabels]int
+	commands  map[commandLabels]int
+	dead      map[string]int
+	skipped   map[string]int
+	forwarded int
+	fired     int
+	lateness  []time.Duration // of timers
+	faults    map[string]int
+}
+
+type decisionLabels struct{ workflow, outcome string }
+type commandLabels struct{ workflow, message string }
+
+func newBatch(t *tenure) *batch {
+	return &batch{
+		tenure:  t,
+		overlay: t.lane.store.Begin(),
+		staged:  make(map[string]stagedInstance),
+		load:    make(map[input]int),
+		began:   t.lane.shared.clock(),
+		before:  maps.Clone(t.next),
+		tally: tally{
+			decisions: make(map[decisionLabels]int),
+			commands:  make(map[commandLabels]int),
+			dead:      make(map[string]int),
+			skipped:   make(map[string]int),
+			faults:    make(map[string]int),
+		},
+	}
+}
+
+// full reports whether the batch takes no more inputs.
+func (b *batch) full() bool {
+	return b.inputs >= batchInputs || b.heavy || b.tenure.lane.stopped() ||
+		b.tenure.single && b.inputs > 0 ||
+		b.inputs > 0 && b.tenure.lane.shared.clock().Sub(b.began) > batchTime
+}
+
+// worthCommitting reports whether the batch must be committed now. Positions
+// alone can wait a little for company.
+func (b *batch) worthCommitting() bool {
+	if b.urgent {
+		return true
+	}
+	since := b.tenure.lazySince
+	return !since.IsZero() && b.tenure.lane.shared.clock().Sub(since) >= lazyCommit
+}
+
+// keepPositions lets a batch without effect go, and remembers that positions moved.
+func (b *batch) keepPositions() {
+	b.overlay.Discard()
+	b.tally.report(b.tenure.lane.shared.metrics)
+	if b.tenure.lazySince.IsZero() && !maps.Equal(b.before, b.tenure.next) {
+		b.tenure.lazySince = b.tenure.lane.shared.clock()
+	}
+}
+
+// discard puts the tenure back to where it was before the batch.
+func (b *batch) discard() {
+	b.overlay.Discard()
+	b.tenure.next = b.before
+	b.tenure.waiting = append(b.records, b.tenure.waiting...)
+}
+
+// instance returns what the open batch has made of an instance, or else the
+// committed one; nil if there is none.
+func (b *batch) instance(storeKey string) (*topology.Instance, error) {
+	if staged, ok := b.staged[storeKey]; ok {
+		return staged.instance, nil
+	}
+	return b.tenure.load(storeKey)
+}
+
+// stage adds everything that a decision asks for.
+func (b *batch) stage(ctx context.Context, d decisionOf) error {
+	if d.decision.DeadLetter != nil {
+		if err := b.bury(ctx, d.source, deadLetter{*d.decision.DeadLetter, d.plan.Definition().Name, d.key}); err != nil {
+			return err
+		}
+	}
+	for _, command := range d.decision.Commands {
+		if err := b.send(ctx, d, command); err != nil {
+			return err
+		}
+	}
+	state, err := b.keep(d)
+	if err != nil {
+		return err
+	}
+	if d.decision.Outcome.Recorded() {
+		if err := b.record(ctx, d, state); err != nil {
+			return err
+		}
+	}
+	b.count(d)
+	return nil
+}
+
+// keep stages the next state of the instance and returns it as it is stored.
+func (b *batch) keep(d decisionOf) ([]byte, error) {
+	key := instanceKey(d.plan.Definition().Name, d.key)
+	next := d.decision.Instance
+	if !d.decision.Changed {
+		return nil, nil
+	}
+	b.urgent = true
+	if next == nil {
+		b.staged[key] = stagedInstance{}
+		b.overlay.Delete([]byte(key))
+		return nil, nil
+	}
+	state, err := schemas.EncodeInstance(next)
+	if err != nil {
+		return nil, fmt.Errorf("encode instance %s: %w", key, err)
+	}
+	due, _ := next.NextTimer()
+	b.staged[key] = stagedInstance{next, len(state)}
+	b.overlay.Put([]byte(key), statestore.Entry{Value: state, Due: int64(due)})
+	b.weigh(input{b.tenure.lane.shared.topics.Changelog, b.tenure.lane.partition}, len(state), b.tenure.changelog.maxMessageBytes)
+	return state, nil
+}
+
+func (b *batch) count(d decisionOf) {
+	workflow := d.plan.Definition().Name
+	b.tally.decisions[decisionLabels{workflow, string(d.decision.Outcome)}]++
+	for _, c := range d.decision.Commands {
+		b.tally.commands[commandLabels{workflow, c.Message}]++
+	}
+	if d.decision.Fault != nil {
+		b.tally.faults[workflow]++
+	}
+}
+
+// add puts a record into the batch.
+func (b *batch) add(record *kgo.Record, maxMessageBytes int) {
+	b.urgent = true
+	b.out = append(b.out, record)
+	b.weigh(input{record.Topic, record.Partition}, recordBytes(record), maxMessageBytes)
+}
+
+// weigh notes what goes to a partition. One produce request carries one batch
+// of a partition; a second one would meet the first in the coordinator. So the
+// transaction ends well before.
+func (b *batch) weigh(to input, bytes, maxMessageBytes int) {
+	b.load[to] += bytes
+	if b.load[to] > maxMessageBytes/2 {
+		b.heavy = true
+	}
+}
+
+// commit writes the batch in one Kafka transaction. Errors are those of
+// Txn.Commit.
+func (b *batch) commit(ctx context.Context) error {
+	if err := b.writeProgress(); err != nil {
+		return err
+	}
+	b.writeChangelog()
+	member := b.tenure.lane.member.Load()
+	txn := b.tenure.ring.Begin()
+	for _, record := range b.out {
+		txn.Add(record)
+	}
+	began := time.Now()
+	err := txn.Commit(ctx, b.offsets(), *member)
+	b.tenure.lane.shared.metrics.observeCommit(time.Since(began), len(b.out), err)
+	if err != nil {
+		return fmt.Errorf("partition %d: %w", b.tenure.lane.partition, err)
+	}
+	return nil
+}
+
+// offsets are all inputs' positions. Every transaction commits them, also one
+// in which only timers fired: the fencing of a former owner hangs on it.
+func (b *batch) offsets() Offsets {
+	out := make(Offsets)
+	for in, next := range b.tenure.next {
+		if out[in.topic] == nil {
+			out[in.topic] = make(map[int32]Offset)
+		}
+		out[in.topic][in.partition] = Offset{Next: next, LeaderEpoch: -1, Metadata: ownOffsetNote}
+	}
+	return out
+}
+
+// writeProgress stages the progress record: so the changelog always equals the
+// committed offsets, and time never goes back across owners.
+func (b *batch) writeProgress() error {
+	t := b.tenure
+	progress := schemas.Progress{
+		At:         t.at,
+		Feeders:    slices.Sorted(maps.Keys(t.feeders)),
+		Owner:      t.lane.member.Load().ID,
+		Generation: t.lane.member.Load().Generation,
+	}
+	for in, next := range t.next {
+		progress.Inputs = append(progress.Inputs, schemas.InputPosition{
+			Topic: in.topic, TopicID: t.ids[in], Partition: in.partition, Next: next,
+		})
+	}
+	value, err := progress.Encode()
+	if err != nil {
+		return fmt.Errorf("encode the progress of partition %d: %w", t.lane.partition, err)
+	}
+	b.overlay.Put([]byte(progressKey), statestore.Entry{Value: value})
+	return nil
+}
+
+// writeChangelog turns the staged changes into changelog records.
+func (b *batch) writeChangelog() {
+	for key, entry := range b.overlay.Changes() {
+		record := &kgo.Record{Topic: b.tenure.lane.shared.topics.Changelog, Partition: b.tenure.lane.partition, Key: key}
+		if entry != nil {
+			record.Value = entry.Value
+			if entry.Due != 0 {
+				record.Headers = []kgo.RecordHeader{{Key: dueHeader, Value: strconv.AppendInt(nil, entry.Due, 10)}}
+			}
+		}
+		b.add(record, b.tenure.changelog.maxMessageBytes)
+	}
+}
+
+// apply makes a committed batch visible: one Pebble batch with the changelog's
+// position in it. Only now, for a reader must never see what may be aborted.
+func (b *batch) apply() error {
+	t := b.tenure
+	position := statestore.Position{
+		TopicID:   t.changelog.id,
+		Offset:    b.changelogEnd(),
+		AppliedAt: t.lane.shared.clock().UnixMilli(),
+	}
+	if err := b.overlay.Apply(position); err != nil {
+		return fmt.Errorf("apply batch of partition %d: %w", t.lane.partition, err)
+	}
+	for key, staged := range b.staged {
+		t.cache.put(key, staged.instance, staged.bytes)
+	}
+	t.lazySince = time.Time{}
+	b.tally.report(t.lane.shared.metrics)
+	return nil
+}
+
+// changelogEnd is the offset behind the batch's last changelog record.
+func (b *batch) changelogEnd() int64 {
+	end := int64(0)
+	for _, record := range b.out {
+		if record.Topic == b.tenure.lane.shared.topics.Changelog {
+			end = max(end, record.Offset+1)
+		}
+	}
+	return end
+}
+
+func decodeInstance(entry statestore.Entry) (*topology.Instance, error) {
+	instance, err := schemas.DecodeInstance(entry.Value)
+	if err == nil || errors.As(err, new(*schemas.UnknownFormatError)) {
+		return instance, err
+	}
+	return nil, errors.Join(statestore.ErrDamaged, err)
+}

@@ -1,0 +1,228 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/schemas"
+	"rondo/statestore"
+	"rondo/topology"
+)
+
+// shared is what all lanes of a node have in common. Nothing in it belongs to
+// one lane.
+type shared struct {
+	config    Config
+	topics    OwnTopics
+	cluster   *cluster
+	catalog   *Catalog
+	fetcher   *fetcher
+	store     *statestore.Store
+	metrics   *metrics
+	newClient func(...kgo.Opt) (*kgo.Client, error)
+	clock     func() time.Time
+}
+
+func (s *shared) ringConfig(partition int32) RingConfig {
+	id := func(n int) string { return fmt.Sprintf("%s-%d-%d", s.config.App, partition, n) }
+	return RingConfig{
+		NewClient:  s.newClient,
+		IDs:        [2]string{id(0), id(1)},
+		Group:      s.config.App,
+		Timeout:    s.config.TransactionTimeout,
+		BatchBytes: s.cluster.batchBytes,
+	}
+}
+
+// lane drives one state partition: it owns partition p of the state, reads
+// every input that belongs to it, and decides one input after the other.
+type lane struct {
+	partition int32
+	inputs    []input
+	shared    *shared
+	store     *statestore.Partition
+	log       *slog.Logger
+
+	member   atomic.Pointer[Member] // under which the group gave us the partition; see membership
+	changed  chan struct{}          // capacity 1: member was replaced
+	stopping chan struct{}          // closed: finish the transaction in flight and stop
+	stopOnce sync.Once
+	done     chan struct{}
+	vacant   time.Time // since when nobody decides on the partition, as far as this node knows
+
+	phase  atomic.Int32 // a phase
+	behind atomic.Int64 // changelog offsets still to be restored
+	reason atomic.Pointer[string]
+	turned atomic.Int64 // unix ms when the lane last showed life
+}
+
+// phase is what a lane is doing.
+type phase int32
+
+const (
+	phaseTakingOver phase = iota // fencing, restoring, waiting to try again
+	phaseRunning                 // deciding
+	phaseHalted                  // an operator must act
+)
+
+func newLane(s *shared, partition int32, inputs []input, member Member) *lane {
+	l := &lane{
+		partition: partition,
+		inputs:    inputs,
+		shared:    s,
+		store:     s.store.Partition(partition),
+		log:       s.config.Log.With("partition", partition),
+		changed:   make(chan struct{}, 1),
+		stopping:  make(chan struct{}),
+		done:      make(chan struct{}),
+		vacant:    s.clock(),
+	}
+	l.member.Store(&member)
+	l.live()
+	return l
+}
+
+// confirm gives a lane that stays the identity of the group's new generation.
+func (l *lane) confirm(member Member) {
+	l.member.Store(&member)
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// stop lets the transaction in flight finish, and returns when the lane has
+// stopped. When that takes longer than the grace, the transaction is cut; its
+// outcome is then found out by whoever owns the partition next.
+func (l *lane) stop(grace time.Duration, cut context.CancelFunc) {
+	l.stopOnce.Do(func() { close(l.stopping) })
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-l.done:
+	case <-timer.C:
+		cut()
+		<-l.done
+	}
+}
+
+// run takes the partition over and decides until it is stopped. Whatever goes
+// wrong with a transaction, the lane begins again as a new owner: an outcome
+// is found out by reading, never guessed.
+func (l *lane) run(ctx context.Context) {
+	defer close(l.done)
+	failures := 0
+	for !l.stopped() && ctx.Err() == nil {
+		l.enter(phaseTakingOver, "")
+		began := l.shared.clock()
+		err := l.own(ctx)
+		if l.stopped() || ctx.Err() != nil {
+			return
+		}
+		if l.shared.clock().Sub(began) > time.Minute {
+			failures = 0
+		}
+		failures++
+		l.rest(ctx, l.judge(err, failures))
+	}
+}
+
+// own takes over and runs until something goes wrong or the lane is stopped.
+func (l *lane) own(ctx context.Context) error {
+	t, err := l.takeOver(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.ring.Close()
+	l.enter(phaseRunning, "")
+	l.shared.metrics.takeovers.WithLabelValues("done").Inc()
+	l.shared.metrics.takeoverTime.Observe(l.shared.clock().Sub(l.vacant).Seconds())
+	defer func() { l.vacant = l.shared.clock() }()
+	return t.run(ctx)
+}
+
+// haltedRetry is how long a halted lane waits before it looks whether the
+// operator has acted.
+const haltedRetry = 15 * time.Second
+
+// judge reports an error and says how long to rest before the next takeover.
+func (l *lane) judge(err error, failures int) time.Duration {
+	var halted *haltError
+	var newer *schemas.UnknownFormatError
+	switch {
+	case errors.As(err, &halted), errors.As(err, &newer):
+		l.enter(phaseHalted, err.Error())
+		l.log.Error("partition halted", "reason", err.Error())
+		return haltedRetry
+	case errors.Is(err, statestore.ErrDamaged):
+		l.log.Error("local state damaged, rebuilding it from the changelog", "error", err.Error())
+		if err := l.store.Wipe(); err != nil {
+			l.log.Error("local state cannot be dropped: check the disk of data-dir", "error", err.Error())
+		}
+		return retryDelay(failures)
+	case errors.Is(err, ErrFenced):
+		// Either the group has given the partition to somebody else, and its
+		// callback will stop us; or a zombie woke up and will be told so. A
+		// moment of rest keeps two lanes from fencing each other in turns.
+		l.log.Warn("another owner has taken the partition", "error", err.Error())
+		l.shared.metrics.takeovers.WithLabelValues("fenced").Inc()
+		return max(retryDelay(failures), heartbeatInterval)
+	default:
+		l.enter(phaseTakingOver, err.Error())
+		l.log.Warn("the lane begins anew", "reason", err.Error(), "failures", failures)
+		l.shared.metrics.takeovers.WithLabelValues("failed").Inc()
+		return retryDelay(failures)
+	}
+}
+
+// rest waits, but not past a stop.
+func (l *lane) rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.stopping:
+	case <-ctx.Done():
+	}
+}
+
+func (l *lane) stopped() bool {
+	select {
+	case <-l.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *lane) enter(p phase, reason string) {
+	l.phase.Store(int32(p))
+	l.reason.Store(&reason)
+	l.live()
+}
+
+// progress notes how many changelog offsets are still to be restored.
+func (l *lane) progress(behind int64) {
+	l.behind.Store(max(behind, 0))
+	l.live()
+}
+
+func (l *lane) live() { l.turned.Store(l.shared.clock().UnixMilli()) }
+
+// instanceKey is where an instance stands in the store and in the changelog.
+// A workflow's name has no slash, so no two instances share one.
+func instanceKey(workflow, key string) string { return workflow + "/" + key }
+
+// now is the time of the lane's next decision: the wall clock, which must not
+// go back, not even across owners.
+func (t *tenure) now() topology.Instant {
+	t.at = max(t.at, topology.InstantOf(t.lane.shared.clock()))
+	return t.at
+}

@@ -1,0 +1,202 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/statestore"
+)
+
+// Node is one member of an application: it joins the consumer group and
+// decides on the state partitions that it is given.
+type Node struct {
+	config  Config
+	topics  OwnTopics
+	log     *slog.Logger
+	metrics *metrics
+
+	mu         sync.Mutex // guards what follows; never held across I/O
+	membership *membership
+	joining    string // what Run is doing before it has joined
+}
+
+// Times that the group and the node's loops go by.
+const (
+	// heartbeatInterval is also how soon a member hears of a rebalance.
+	heartbeatInterval = 500 * time.Millisecond
+	// stopGrace is how long a lane may take to finish its transaction.
+	stopGrace = 5 * time.Second
+	// stuckAfter is how long a lane may show no life before the node is no
+	// longer live. It is far above any timeout that a lane waits for.
+	stuckAfter = 3 * time.Minute
+	// lookAround is how often the node looks for topics of new definitions.
+	lookAround = time.Second
+	// refreshTopics is how often it asks whether topics have changed.
+	refreshTopics = time.Minute
+)
+
+// NewNode checks the configuration. The node reaches for the cluster in Run.
+func NewNode(config Config) (*Node, error) {
+	config = config.WithDefaults()
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	return &Node{
+		config:  config,
+		topics:  config.OwnTopics(),
+		log:     config.Log,
+		metrics: newMetrics(config.Metrics),
+		joining: "starting",
+	}, nil
+}
+
+// Run joins the group and works until ctx ends; then it finishes the
+// transactions in flight, leaves the group and returns nil. An error means
+// that the node could not start, or lost what it cannot work without.
+func (n *Node) Run(ctx context.Context) error {
+	if err := n.preflight(ctx); err != nil {
+		return err
+	}
+	n.doing("opening the local store")
+	store, err := statestore.Open(statestore.Config{Dir: n.config.DataDir})
+	if err != nil {
+		return err
+	}
+	err = n.runWith(ctx, store)
+	if closing := store.Close(); closing != nil {
+		err = errors.Join(err, fmt.Errorf("close the local store: %w", closing))
+	}
+	return err
+}
+
+func (n *Node) preflight(ctx context.Context) error {
+	n.doing("checking the cluster")
+	warnings, err := Preflight(ctx, n.config)
+	for _, w := range append(n.config.Warnings(), warnings...) {
+		n.log.Warn(w)
+	}
+	return err
+}
+
+func (n *Node) runWith(ctx context.Context, store *statestore.Store) error {
+	client, err := n.config.NewClient(kgo.MetadataMinAge(100 * time.Millisecond))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+
+	n.doing("reading the definitions topic")
+	catalog, err := OpenCatalog(ctx, n.config)
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+
+	n.doing("checking the topics")
+	if err := n.config.VerifyTopics(ctx, client, catalog.Plans()); err != nil {
+		return err
+	}
+
+	fetching, err := n.config.NewClient(fetcherOptions()...)
+	if err != nil {
+		return err
+	}
+	defer fetching.Close()
+	s := &shared{
+		config:    n.config,
+		topics:    n.topics,
+		cluster:   newCluster(client, n.config.App),
+		catalog:   catalog,
+		fetcher:   newFetcher(fetching),
+		store:     store,
+		metrics:   n.metrics,
+		newClient: n.config.NewClient,
+		clock:     time.Now,
+	}
+	return n.member(ctx, s)
+}
+
+// member is the node's life in the group.
+func (n *Node) member(ctx context.Context, s *shared) error {
+	// The fetcher and the lanes outlive ctx: a lane that finishes its
+	// transaction still needs both.
+	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWorking()
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	defer stopWorking()
+	loops.Go(func() { s.fetcher.run(working) })
+
+	m, err := joinGroup(working, s)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.membership, n.joining = m, ""
+	n.mu.Unlock()
+	n.log.Info("joined", "group", n.config.App, "topics", s.catalog.Sources())
+
+	err = n.attend(ctx, m, s)
+	n.log.Info("leaving the group")
+	m.leave()
+	return err
+}
+
+// attend follows the definitions: a new source topic is subscribed to.
+func (n *Node) attend(ctx context.Context, m *membership, s *shared) error {
+	ticker := time.NewTicker(lookAround)
+	defer ticker.Stop()
+	refresher := time.NewTicker(refreshTopics)
+	defer refresher.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-s.catalog.Failed():
+			return fmt.Errorf("follow the definitions topic: %w", err)
+		case <-ticker.C:
+			m.subscribe(ctx, s.catalog.Sources())
+			n.observe()
+		case <-refresher.C:
+			if err := s.cluster.refresh(ctx); err != nil && ctx.Err() == nil {
+				n.log.Warn("what is known of the topics may be old", "error", err.Error())
+			}
+		}
+	}
+}
+
+func (n *Node) doing(what string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.joining = what
+}
+
+// observe sets the gauges that follow from the status.
+func (n *Node) observe() {
+	status := n.Status()
+	counts := status.Partitions
+	n.metrics.partitions.WithLabelValues("running").Set(float64(counts.Running))
+	n.metrics.partitions.WithLabelValues("restoring").Set(float64(counts.Restoring))
+	n.metrics.partitions.WithLabelValues("halted").Set(float64(counts.Owned - counts.Running - counts.Restoring))
+	n.mu.Lock()
+	m := n.membership
+	n.mu.Unlock()
+	n.metrics.restoreBehind.Set(float64(m.restoring()))
+}
+
+// Status tells how the node is doing.
+func (n *Node) Status() Status {
+	n.mu.Lock()
+	m, joining := n.membership, n.joining
+	n.mu.Unlock()
+	if m == nil {
+		return Status{Live: true, Reason: joining}
+	}
+	return m.status()
+}

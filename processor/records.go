@@ -1,0 +1,268 @@
+package processor
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/schemas"
+	"rondo/topology"
+)
+
+// Headers of commands, as services see them.
+const (
+	headerType        = "type"
+	headerCommandID   = "rondo-command-id"
+	headerAttempt     = "rondo-attempt"
+	headerWorkflow    = "rondo-workflow"
+	headerKey         = "rondo-key"
+	headerStep        = "rondo-step"
+	headerCompensates = "rondo-compensates"
+	headerCause       = "rondo-cause"
+)
+
+// Headers of dead letters: the shape of Kafka Streams' (KIP-1034), under a
+// prefix of our own, and what was being decided.
+const (
+	headerDeadReason    = "__rondo.errors.exception"
+	headerDeadText      = "__rondo.errors.message"
+	headerDeadTopic     = "__rondo.errors.topic"
+	headerDeadPartition = "__rondo.errors.partition"
+	headerDeadOffset    = "__rondo.errors.offset"
+	headerDeadWorkflow  = "__rondo.errors.workflow"
+	headerDeadInstance  = "__rondo.errors.instance"
+	headerDeadOmitted   = "__rondo.errors.payload-omitted"
+)
+
+// decisionOf is a decision with what it was made on.
+type decisionOf struct {
+	plan     *topology.Plan
+	key      string // of the instance
+	input    topology.Input
+	source   *kgo.Record // the record that was decided; nil for a timer
+	decision topology.Decision
+}
+
+// send stages a command.
+func (b *batch) send(ctx context.Context, d decisionOf, c topology.Command) error {
+	facts, err := b.topic(ctx, c.Topic)
+	if err != nil {
+		return err
+	}
+	key := []byte(c.Key)
+	record := &kgo.Record{Topic: c.Topic, Partition: PartitionOf(key, facts.partitions), Key: key, Value: c.Value}
+	header := func(name, value string) {
+		record.Headers = append(record.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
+	}
+	header(headerType, c.Type)
+	header(headerCommandID, c.ID)
+	header(headerAttempt, strconv.Itoa(c.Attempt))
+	header(headerWorkflow, d.plan.Definition().Name)
+	header(headerKey, d.key)
+	header(headerStep, c.Step)
+	if c.Compensates != "" {
+		header(headerCompensates, c.Compensates)
+	}
+	if d.source != nil {
+		header(headerCause, coordinates(d.source))
+	}
+	for i := range c.Headers.Len() {
+		name, value := c.Headers.At(i)
+		header(name, fmt.Sprint(value))
+	}
+	b.add(record, facts.maxMessageBytes)
+	return nil
+}
+
+func coordinates(r *kgo.Record) string {
+	return fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset)
+}
+
+// forward sends a record on to the partition where one of its instances lives,
+// as it is, in the transaction that commits its offset.
+func (b *batch) forward(ctx context.Context, workflow, key string, record *kgo.Record) error {
+	facts, err := b.topic(ctx, b.tenure.lane.shared.topics.Inbox)
+	if err != nil {
+		return err
+	}
+	ref := refOf(record)
+	value, err := schemas.Inbox{
+		Kind: schemas.InboxEvent, Workflow: workflow, Key: key,
+		Source: &ref, Value: record.Value, Headers: headersOf(record),
+	}.Encode()
+	if err != nil {
+		return fmt.Errorf("forward %s: %w", coordinates(record), err)
+	}
+	out := &kgo.Record{
+		Topic:     b.tenure.lane.shared.topics.Inbox,
+		Partition: b.home(key),
+		Key:       []byte(key),
+		Value:     value,
+	}
+	b.tally.forwarded++
+	b.add(out, facts.maxMessageBytes)
+	return nil
+}
+
+func refOf(r *kgo.Record) topology.RecordRef {
+	return topology.RecordRef{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
+		Time: topology.InstantOf(r.Timestamp), Key: r.Key,
+	}
+}
+
+func headersOf(r *kgo.Record) []schemas.Header {
+	if len(r.Headers) == 0 {
+		return nil
+	}
+	headers := make([]schemas.Header, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i] = schemas.Header{Key: h.Key, Value: h.Value}
+	}
+	return headers
+}
+
+// deadLetter is why a record could not be used, and by whom.
+type deadLetter struct {
+	topology.DeadLetter
+	workflow, instance string
+}
+
+// bury stages a dead letter: the record as it was, and why.
+func (b *batch) bury(ctx context.Context, source *kgo.Record, why deadLetter) error {
+	if source == nil {
+		return nil // a timer has no record to keep; its instance has become an incident
+	}
+	facts, err := b.topic(ctx, b.tenure.lane.shared.topics.DeadLetters)
+	if err != nil {
+		return err
+	}
+	record := &kgo.Record{
+		Topic: b.tenure.lane.shared.topics.DeadLetters, Partition: PartitionOf(source.Key, facts.partitions),
+		Key: source.Key, Value: source.Value, Headers: append([]kgo.RecordHeader(nil), source.Headers...),
+	}
+	header := func(name, value string) {
+		if value != "" {
+			record.Headers = append(record.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
+		}
+	}
+	header(headerDeadReason, why.Reason)
+	header(headerDeadText, why.Text)
+	header(headerDeadTopic, source.Topic)
+	header(headerDeadPartition, strconv.Itoa(int(source.Partition)))
+	header(headerDeadOffset, strconv.FormatInt(source.Offset, 10))
+	header(headerDeadWorkflow, why.workflow)
+	header(headerDeadInstance, why.instance)
+	if recordBytes(record) > facts.maxMessageBytes*9/10 {
+		record.Key, record.Value = nil, nil
+		header(headerDeadOmitted, "the record is larger than this topic takes; it is where the coordinates say")
+	}
+	b.tally.dead[why.Reason]++
+	b.tenure.lane.log.Warn("dead letter", "record", coordinates(source), "reason", why.Reason, "text", why.Text)
+	b.add(record, facts.maxMessageBytes)
+	return nil
+}
+
+// record stages the history of a decision. state is the instance after it as
+// it is stored, nil if it did not change or is gone.
+func (b *batch) record(ctx context.Context, d decisionOf, state []byte) error {
+	facts, err := b.topic(ctx, b.tenure.lane.shared.topics.History)
+	if err != nil {
+		return err
+	}
+	definition := d.plan.Definition()
+	entry := schemas.History{
+		At:         d.input.At,
+		Workflow:   definition.Name,
+		Key:        d.key,
+		Version:    int32(definition.Version),
+		Definition: d.plan.Digest(),
+		Semantics:  topology.Semantics,
+		Input:      b.historyInput(d),
+		Outcome:    d.decision.Outcome,
+		Taker:      d.decision.Taker,
+		Trace:      d.decision.Trace,
+		Fault:      d.decision.Fault,
+		DeadLetter: d.decision.DeadLetter,
+	}
+	if d.input.Event != nil {
+		entry.Message = d.input.Event.Message
+	}
+	for _, c := range d.decision.Commands {
+		entry.Commands = append(entry.Commands, historyCommand(c))
+	}
+	if next := d.decision.Instance; next != nil {
+		entry.Run, entry.Status = next.Run, next.Status
+		entry.NextTimer, _ = next.NextTimer()
+	}
+	if state != nil {
+		digest := sha256.Sum256(state)
+		entry.State = &digest
+	}
+	value, err := entry.Encode()
+	if err != nil {
+		return fmt.Errorf("history of %s: %w", instanceKey(definition.Name, d.key), err)
+	}
+	b.add(&kgo.Record{
+		Topic: b.tenure.lane.shared.topics.History, Partition: b.tenure.lane.partition,
+		Key: []byte(instanceKey(definition.Name, d.key)), Value: value,
+	}, facts.maxMessageBytes)
+	return nil
+}
+
+func historyCommand(c topology.Command) schemas.HistoryCommand {
+	out := schemas.HistoryCommand{
+		ID: c.ID, Attempt: int32(c.Attempt), Message: c.Message, Topic: c.Topic, Key: c.Key,
+		Step: c.Step, Compensates: c.Compensates,
+	}
+	if c.Value != nil {
+		digest := sha256.Sum256(c.Value)
+		out.Value = &digest
+	}
+	return out
+}
+
+// historyInput describes what was decided on: always where it is, and its
+// payload up to the configured size.
+func (b *batch) historyInput(d decisionOf) schemas.HistoryInput {
+	in := schemas.HistoryInput{Kind: schemas.InputTimer, Act: d.input.Act}
+	if d.source == nil {
+		if !d.input.Timer {
+			in.Kind = schemas.InputContinue
+		}
+		return in
+	}
+	ref := refOf(d.source)
+	in.Record = &ref
+	if d.input.Act != nil {
+		in.Kind = schemas.InputAct
+		return in
+	}
+	in.Kind = schemas.InputEvent
+	in.Payload, in.Headers = d.source.Value, headersOf(d.source)
+	switch limit := b.tenure.lane.shared.config.HistoryPayload; {
+	case limit < 0:
+		in.Payload, in.Headers = nil, nil
+		in.PayloadOmitted = "the configuration keeps no payloads"
+	case len(d.source.Value) > limit:
+		in.Payload, in.Headers = nil, nil
+		in.PayloadOmitted = fmt.Sprintf("larger than %d bytes", limit)
+	}
+	return in
+}
+
+// topic returns the facts of a topic. A command's topic that does not exist
+// yet (its definition was deployed before it) is waited for, loudly.
+func (b *batch) topic(ctx context.Context, name string) (topicFacts, error) {
+	return waitFor(ctx, b.tenure.lane, "topic "+name, func() (topicFacts, error) {
+		return b.tenure.lane.shared.cluster.topic(ctx, name)
+	})
+}
+
+// home is the state partition of an instance key.
+func (b *batch) home(key string) int32 {
+	return PartitionOf([]byte(key), int32(b.tenure.lane.shared.config.Partitions))
+}

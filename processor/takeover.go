@@ -1,0 +1,235 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"rondo/schemas"
+	"rondo/topology"
+)
+
+// ownOffsetNote is the metadata of every offset that a lane commits. Offsets
+// that carry it without a progress record in the changelog mean that the
+// changelog was lost, not that somebody chose where to begin.
+const ownOffsetNote = "rondo"
+
+// haltError stops one partition until an operator has acted: going on by
+// itself would lose something. The text ends with what to do.
+type haltError struct{ text string }
+
+func (e *haltError) Error() string { return e.text }
+
+func halt(format string, args ...any) error { return &haltError{fmt.Sprintf(format, args...)} }
+
+// errMoved means that somebody else has committed while this lane was taking
+// over: the assignment it acts on is old. It starts over.
+var errMoved = errors.New("the partition's offsets moved during the takeover")
+
+// takeOver makes this lane the owner of its state partition, in this order:
+//
+//  1. open the ring, which fences whoever held the transactional ids before
+//     and completes what they left open;
+//  2. read the stable offsets;
+//  3. restore the state to the changelog's high watermark, which holds
+//     everything that a committing predecessor had written;
+//  4. read the stable offsets again: they must not have moved, and must be
+//     what the changelog's progress record says.
+//
+// Only then does it read inputs and decide.
+func (l *lane) takeOver(ctx context.Context) (*tenure, error) {
+	ring, err := l.openRing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := l.settle(ctx, ring)
+	if err != nil {
+		ring.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (l *lane) settle(ctx context.Context, ring *Ring) (*tenure, error) {
+	before, err := l.shared.cluster.stableOffsets(ctx, l.inputs)
+	if err != nil {
+		return nil, err
+	}
+	changelog, err := l.restore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	after, err := l.shared.cluster.stableOffsets(ctx, l.inputs)
+	if err != nil {
+		return nil, err
+	}
+	if !maps.Equal(before, after) {
+		return nil, errMoved
+	}
+	progress, found, err := l.storedProgress()
+	if err != nil {
+		return nil, err
+	}
+	start, err := l.startingPoint(ctx, after, progress, found)
+	if err != nil {
+		return nil, err
+	}
+	t := newTenure(l, ring, changelog, start)
+	if start.fresh {
+		return t, t.writeStart(ctx)
+	}
+	return t, nil
+}
+
+// restore brings the local state to the changelog's high watermark.
+func (l *lane) restore(ctx context.Context) (topicFacts, error) {
+	changelog := input{l.shared.topics.Changelog, l.partition}
+	facts, err := l.shared.cluster.freshTopic(ctx, changelog.topic)
+	if err != nil {
+		return facts, err
+	}
+	marks, err := l.shared.cluster.highWatermarks(ctx, []input{changelog})
+	if err != nil {
+		return facts, err
+	}
+	restoring := restoration{lane: l, changelog: changelog, facts: facts, end: marks[changelog]}
+	return facts, restoring.run(ctx)
+}
+
+func (l *lane) storedProgress() (schemas.Progress, bool, error) {
+	entry, found, err := l.store.Get([]byte(progressKey))
+	if err != nil || !found {
+		return schemas.Progress{}, false, err
+	}
+	progress, err := schemas.DecodeProgress(entry.Value)
+	if err != nil {
+		return schemas.Progress{}, false, fmt.Errorf("progress record of partition %d: %w", l.partition, err)
+	}
+	return progress, true, nil
+}
+
+// start is where a tenure begins.
+type start struct {
+	next    map[input]int64
+	ids     map[input]topicID
+	at      topology.Instant // of the last decision
+	feeders map[string]bool
+	fresh   bool // some offsets are in no progress record yet
+}
+
+// startingPoint compares what the group and the changelog say of each input,
+// and finds where to begin with those that neither knows.
+func (l *lane) startingPoint(ctx context.Context, offsets map[input]committed, progress schemas.Progress, found bool) (start, error) {
+	s := start{
+		next:    make(map[input]int64, len(l.inputs)),
+		ids:     make(map[input]topicID, len(l.inputs)),
+		at:      progress.At,
+		feeders: make(map[string]bool),
+	}
+	for _, topic := range progress.Feeders {
+		s.feeders[topic] = true
+	}
+	known := make(map[input]schemas.InputPosition)
+	for _, p := range progress.Inputs {
+		known[input{p.Topic, p.Partition}] = p
+	}
+	for _, in := range l.inputs {
+		facts, err := l.shared.cluster.freshTopic(ctx, in.topic)
+		if err != nil {
+			return s, err
+		}
+		s.ids[in] = facts.id
+		recorded, inProgress := known[in]
+		group, inGroup := offsets[in]
+		switch {
+		case inProgress && recorded.TopicID != facts.id:
+			return s, halt("%v was deleted and created again since it was last read (up to offset %d): its records since then cannot be told from old ones. "+
+				"Stop the nodes and give the application a new name, or restore the topic", in, recorded.Next)
+		case inProgress && inGroup && group.next != recorded.Next:
+			return s, halt("group %s has %v at offset %d, but the changelog says that it is decided up to %d: somebody has moved the group's offsets. "+
+				"Stop the nodes and put it back: kafka-consumer-groups --group %s --topic %s:%d --reset-offsets --to-offset %d --execute",
+				l.shared.config.App, in, group.next, recorded.Next, l.shared.config.App, in.topic, in.partition, recorded.Next)
+		case inProgress:
+			s.next[in] = recorded.Next
+			s.fresh = s.fresh || !inGroup // offsets that the group has lost are given back
+		case inGroup && group.note == ownOffsetNote && !found:
+			return s, halt("group %s has decided %v up to offset %d, but the changelog %s/%d knows nothing of it: the changelog was lost or created anew. "+
+				"Restore it, or give the application a new name", l.shared.config.App, in, group.next, l.shared.topics.Changelog, l.partition)
+		case inGroup: // chosen by hand before the first start
+			s.next[in] = group.next
+			s.fresh = true
+		default:
+			if s.next[in], err = l.firstOffset(ctx, in); err != nil {
+				return s, err
+			}
+			s.fresh = true
+		}
+	}
+	return s, l.checkReadable(ctx, s.next)
+}
+
+// firstOffset is where an input begins that was never read: the inbox at its
+// start, a source where the configuration says.
+func (l *lane) firstOffset(ctx context.Context, in input) (int64, error) {
+	from := l.shared.config.Sources[in.topic].From
+	if in.topic == l.shared.topics.Inbox {
+		from = FromEarliest()
+	}
+	var offsets map[input]int64
+	var err error
+	if at, ok := from.Time(); ok {
+		offsets, err = l.shared.cluster.after(ctx, []input{in}, at)
+	} else if from.Earliest() {
+		offsets, err = l.shared.cluster.starts(ctx, []input{in})
+	} else {
+		offsets, err = l.shared.cluster.highWatermarks(ctx, []input{in})
+	}
+	if err != nil {
+		return 0, err
+	}
+	l.log.Info("a source is read for the first time", "input", in.String(), "from", from.String(), "offset", offsets[in])
+	return offsets[in], nil
+}
+
+// checkReadable halts where records that were not decided are gone.
+func (l *lane) checkReadable(ctx context.Context, next map[input]int64) error {
+	starts, err := l.shared.cluster.starts(ctx, l.inputs)
+	if err != nil {
+		return err
+	}
+	ends, err := l.shared.cluster.highWatermarks(ctx, l.inputs)
+	if err != nil {
+		return err
+	}
+	for _, in := range l.inputs {
+		switch {
+		case next[in] < starts[in]:
+			return halt("records %d to %d of %v were deleted by the topic's retention before they were decided. "+
+				"To go on without them: stop the nodes and give the application a new name, or restore the records", next[in], starts[in]-1, in)
+		case next[in] > ends[in]:
+			return halt("%v ends at offset %d, but records up to %d have been decided: the topic has lost records. "+
+				"Restore the topic, or give the application a new name", in, ends[in], next[in])
+		}
+	}
+	return nil
+}
+
+// openRing fences the former owner. What stands in the way for a moment (a
+// coordinator that moves) is retried by the ring itself.
+func (l *lane) openRing(ctx context.Context) (*Ring, error) {
+	opening, cancel := context.WithTimeout(ctx, 3*l.shared.config.TransactionTimeout)
+	defer cancel()
+	ring, err := OpenRing(opening, l.shared.ringConfig(l.partition))
+	if err != nil {
+		return nil, fmt.Errorf("open the transaction ring of partition %d: %w", l.partition, err)
+	}
+	return ring, nil
+}
+
+// retryDelay is how long a lane rests before it takes over again, by the
+// number of failures in a row.
+func retryDelay(failures int) time.Duration {
+	return min(50*time.Millisecond<<min(failures, 8), 5*time.Second)
+}

@@ -1,0 +1,353 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/topology"
+)
+
+// tenure is one uninterrupted ownership of a state partition: from a takeover
+// to the first error whose outcome is not certain, or to the end. Everything
+// in it is forgotten with it.
+type tenure struct {
+	lane      *lane
+	ring      *Ring
+	changelog topicFacts
+
+	next    map[input]int64 // of each input, the next record to read; what is committed, plus what the open batch holds
+	ids     map[input]topicID
+	at      topology.Instant // of the last decision
+	feeders map[string]bool  // topics whose records have come through the inbox
+
+	intake  *intake
+	waiting []*kgo.Record // taken from the intake, not decided yet
+	cache   *instanceCache
+	horizon *horizon // how far timers may fire
+	single  bool     // decide one input per transaction: the last batch had a record that was refused
+	refused *refusedInput
+	aborts  int // in a row
+
+	// lazySince is when the positions moved without anything to write; zero if
+	// they have not. Such positions are committed when the lane is idle.
+	lazySince time.Time
+}
+
+func newTenure(l *lane, ring *Ring, changelog topicFacts, s start) *tenure {
+	t := &tenure{
+		lane:      l,
+		ring:      ring,
+		changelog: changelog,
+		next:      s.next,
+		ids:       s.ids,
+		at:        s.at,
+		feeders:   s.feeders,
+		cache:     newInstanceCache(cachedInstances),
+	}
+	t.horizon = newHorizon(t)
+	return t
+}
+
+// What bounds one transaction. Under light load it is what one poll brought;
+// the bounds are met only by a backlog.
+const (
+	batchInputs = 1000
+	batchTime   = 50 * time.Millisecond
+	// lazyCommit is how long positions that moved without effect (records that
+	// are not ours, markers of others' transactions) wait for company.
+	lazyCommit = time.Second
+	// timersPerBatch keeps a burst of due timers from holding up the inputs.
+	timersPerBatch = 200
+)
+
+// run is the lane's loop: what has come and what is due is decided, committed
+// in one transaction, and applied; or, if that failed, decided again.
+func (t *tenure) run(ctx context.Context) error {
+	var err error
+	if t.intake, err = t.lane.shared.fetcher.start(ctx, t.next); err != nil {
+		return err
+	}
+	defer t.leave()
+	for {
+		if err := t.wait(ctx); err != nil {
+			return err
+		}
+		if t.lane.stopped() {
+			return t.finish(ctx)
+		}
+		b := newBatch(t)
+		if err := t.fill(ctx, b); err != nil {
+			b.discard()
+			return err
+		}
+		if err := t.settle(ctx, b); err != nil {
+			return err
+		}
+	}
+}
+
+// fill decides inputs until there are no more or the batch is full: records
+// first, then the timers that the horizon allows.
+func (t *tenure) fill(ctx context.Context, b *batch) error {
+	for !b.full() {
+		record, err := t.nextRecord()
+		if err != nil {
+			return t.explainRead(ctx, err)
+		}
+		if record == nil {
+			break
+		}
+		if err := b.consume(ctx, record); err != nil {
+			return err
+		}
+	}
+	return t.fireTimers(ctx, b)
+}
+
+// settle commits a batch and makes it visible, or puts everything back as it
+// was before it.
+func (t *tenure) settle(ctx context.Context, b *batch) error {
+	defer t.lane.live()
+	if !b.worthCommitting() {
+		b.keepPositions()
+		return nil
+	}
+	err := b.commit(ctx)
+	switch {
+	case err == nil:
+		t.single, t.refused, t.aborts = false, nil, 0
+		return b.apply()
+	case errors.Is(err, ErrAborted):
+		b.discard()
+		return t.replay(ctx, b, err)
+	default:
+		b.discard()
+		return err
+	}
+}
+
+// replay prepares to decide an aborted batch again. The abort was answered, so
+// nothing of it exists; no restore is needed.
+func (t *tenure) replay(ctx context.Context, b *batch, cause error) error {
+	t.lane.shared.metrics.aborts.Inc()
+	var refused *RecordError
+	switch {
+	case errors.Is(cause, ErrStaleMember):
+		return t.awaitMember(ctx, cause)
+	case errors.Is(cause, ErrNotMember):
+		return cause // the group has given the partition away; its callback says so
+	case errors.As(cause, &refused) && refused.TooLarge():
+		return t.isolate(b, refused)
+	default:
+		t.aborts++
+		t.lane.log.Warn("transaction aborted, deciding again", "error", cause.Error(), "times", t.aborts)
+		t.lane.rest(ctx, retryDelay(t.aborts))
+		return nil
+	}
+}
+
+// refusedInput is a record whose decision the brokers refuse to write. It
+// becomes a dead letter, so that the partition goes on.
+type refusedInput struct {
+	input  input
+	offset int64
+	text   string
+}
+
+func (r *refusedInput) is(record *kgo.Record) bool {
+	return r.input == input{record.Topic, record.Partition} && r.offset == record.Offset
+}
+
+// isolate finds the input whose records are refused: first by deciding one
+// input per transaction, then by its being alone in one.
+func (t *tenure) isolate(b *batch, cause *RecordError) error {
+	if !t.single || len(b.records) == 0 {
+		if t.single {
+			return halt("a timer's decision cannot be written: %v. Raise max.message.bytes of the topic", cause)
+		}
+		t.lane.log.Warn("a record was refused: deciding again, input by input", "error", cause.Error())
+		t.single = true
+		return nil
+	}
+	last := b.records[len(b.records)-1]
+	t.refused = &refusedInput{
+		input:  input{last.Topic, last.Partition},
+		offset: last.Offset,
+		text:   fmt.Sprintf("what it leads to cannot be written: %v. Raise max.message.bytes of the topic, or send less", cause),
+	}
+	return nil
+}
+
+// awaitMember waits for the assignment callback that confirms the partition
+// under the group's new generation. If the partition was given away instead,
+// the lane is stopped by that callback.
+func (t *tenure) awaitMember(ctx context.Context, cause error) error {
+	timer := time.NewTimer(t.lane.shared.config.SessionTimeout)
+	defer timer.Stop()
+	select {
+	case <-t.lane.changed:
+		return nil
+	case <-t.lane.stopping:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return fmt.Errorf("the group's new generation did not come: %w", cause)
+	}
+}
+
+// wait returns when there is something to decide, or the lane is to stop.
+func (t *tenure) wait(ctx context.Context) error {
+	if len(t.waiting) > 0 || t.lane.stopped() {
+		return nil
+	}
+	timer := time.NewTimer(t.untilNext())
+	defer timer.Stop()
+	select {
+	case <-t.intake.ready:
+	case <-timer.C:
+	case answer := <-t.horizon.answers:
+		t.horizon.arrived(answer)
+	case <-t.lane.stopping:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// idleTurn is how often an idle lane turns, to show that it lives.
+const idleTurn = 2 * time.Second
+
+// untilNext is how long there will be nothing to do unless a record comes.
+func (t *tenure) untilNext() time.Duration {
+	d := idleTurn
+	if due, ok := t.nextDue(); ok {
+		d = min(d, time.UnixMilli(due).Sub(t.lane.shared.clock()))
+	}
+	if !t.lazySince.IsZero() {
+		d = min(d, lazyCommit-t.lane.shared.clock().Sub(t.lazySince))
+	}
+	return max(d, 0)
+}
+
+// nextDue is when the lane must turn for a timer: not while it waits for the
+// horizon's answer, which wakes it by itself.
+func (t *tenure) nextDue() (int64, bool) {
+	due, ok := t.lane.store.NextDue()
+	if !ok {
+		return 0, false
+	}
+	return t.horizon.wakeAt(due)
+}
+
+// nextRecord returns the next record to decide, or nil.
+func (t *tenure) nextRecord() (*kgo.Record, error) {
+	if len(t.waiting) == 0 {
+		records, err := t.intake.take(batchInputs)
+		if err != nil {
+			return nil, err
+		}
+		t.waiting = records
+	}
+	if len(t.waiting) == 0 {
+		return nil, nil
+	}
+	record := t.waiting[0]
+	t.waiting = t.waiting[1:]
+	return record, nil
+}
+
+// explainRead turns an input that cannot be read into what an operator needs.
+func (t *tenure) explainRead(ctx context.Context, err error) error {
+	if halted := t.lane.checkReadable(ctx, t.next); halted != nil {
+		return halted
+	}
+	return err
+}
+
+// writeStart commits where reading begins, before anything is read: from then
+// on the changelog knows it, whatever happens to the group's offsets.
+func (t *tenure) writeStart(ctx context.Context) error {
+	b := newBatch(t)
+	b.urgent = true
+	if err := b.commit(ctx); err != nil {
+		return fmt.Errorf("write the starting point of partition %d: %w", t.lane.partition, err)
+	}
+	return b.apply()
+}
+
+// finish commits positions that wait for company, so that the group's lag is
+// exact after a clean stop. What waits in the intake is read by the next owner.
+func (t *tenure) finish(ctx context.Context) error {
+	if t.lazySince.IsZero() {
+		return nil
+	}
+	b := newBatch(t)
+	b.urgent = true
+	if err := b.commit(ctx); err != nil {
+		return err
+	}
+	return b.apply()
+}
+
+// leave stops reading. It must not hang when the node is going down.
+func (t *tenure) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	t.horizon.close()
+	if err := t.lane.shared.fetcher.stop(ctx, t.intake); err != nil {
+		t.lane.log.Debug("reading was not stopped", "error", err.Error())
+	}
+}
+
+// load returns the committed instance under a key of the store, or nil.
+func (t *tenure) load(key string) (*topology.Instance, error) {
+	if instance, ok := t.cache.get(key); ok {
+		return instance, nil
+	}
+	entry, found, err := t.lane.store.Get([]byte(key))
+	if err != nil || !found {
+		return nil, err
+	}
+	instance, err := decodeInstance(entry)
+	if err != nil {
+		return nil, fmt.Errorf("instance %s: %w", key, err)
+	}
+	t.cache.put(key, instance, len(entry.Value))
+	return instance, nil
+}
+
+// fireTimers decides the timers that are due and that the horizon has passed.
+func (t *tenure) fireTimers(ctx context.Context, b *batch) error {
+	until, ok := t.horizon.passed()
+	if !ok {
+		return nil
+	}
+	room := min(timersPerBatch, batchInputs-b.inputs)
+	if t.single {
+		room = min(room, 1-b.inputs)
+	}
+	if room <= 0 {
+		return nil
+	}
+	timers, err := t.lane.store.Due(int64(until), room)
+	if err != nil {
+		return err
+	}
+	if len(timers) == 0 {
+		t.horizon.spent()
+	}
+	for _, timer := range timers {
+		if b.full() {
+			return nil
+		}
+		if err := b.fire(ctx, string(timer.Key), until); err != nil {
+			return err
+		}
+	}
+	return nil
+}
