@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"rondo/internal/devbroker"
 )
@@ -67,11 +68,13 @@ func Embedded(t testing.TB, nodes int) *Cluster {
 }
 
 // Shared is real Kafka with 1 or 3 brokers, started for the first test of the
-// package that asks for it and stopped by Main.
+// package that asks for it and stopped by Main. Benchmarks have one of their
+// own, that is compiled for throughput.
 func Shared(t testing.TB, nodes int) *Cluster {
 	t.Helper()
 	skipUnlessReal(t)
-	kafka, err := shared.get(nodes)
+	_, benchmark := t.(*testing.B)
+	kafka, err := shared.get(Options{Nodes: nodes, Throughput: benchmark})
 	return realCluster(t, kafka, err)
 }
 
@@ -79,7 +82,7 @@ func Shared(t testing.TB, nodes int) *Cluster {
 func Start(t testing.TB, nodes int) *Cluster {
 	t.Helper()
 	skipUnlessReal(t)
-	kafka, err := Run(context.Background(), nodes)
+	kafka, err := Run(context.Background(), Options{Nodes: nodes})
 	if err == nil {
 		t.Cleanup(func() {
 			if err := kafka.Stop(); err != nil {
@@ -144,14 +147,57 @@ func (c *Cluster) Topic(t testing.TB, name string, partitions int32, settings ..
 	for i := 0; i+1 < len(settings); i += 2 {
 		configs[settings[i]] = &settings[i+1]
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	name = Unique(t, name)
-	admin := kadm.NewClient(c.Client(t))
-	if _, err := admin.CreateTopic(ctx, partitions, c.copies(), configs, name); err != nil {
+	client := c.Client(t)
+	if _, err := kadm.NewClient(client).CreateTopic(ctx, partitions, c.copies(), configs, name); err != nil {
 		t.Fatalf("create topic %s: %v", name, err)
 	}
+	if err := known(ctx, client, name); err != nil {
+		t.Fatalf("wait for topic %s: %v", name, err)
+	}
 	return name
+}
+
+// known waits until every broker knows a topic and the leaders of its
+// partitions, which on a busy machine takes seconds.
+func known(ctx context.Context, client *kgo.Client, topic string) error {
+	asked := kmsg.NewMetadataRequestTopic()
+	asked.Topic = &topic
+	request := kmsg.NewPtrMetadataRequest()
+	request.Topics = append(request.Topics, asked)
+	for _, broker := range client.DiscoveredBrokers() {
+		for {
+			answer, err := broker.RetriableRequest(ctx, request)
+			if err != nil {
+				return err
+			}
+			if led(answer.(*kmsg.MetadataResponse)) {
+				break
+			}
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+func led(answer *kmsg.MetadataResponse) bool {
+	for _, topic := range answer.Topics {
+		if topic.ErrorCode != 0 || len(topic.Partitions) == 0 {
+			return false
+		}
+		for _, partition := range topic.Partitions {
+			if partition.ErrorCode != 0 || partition.Leader < 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (c *Cluster) copies() int16 {

@@ -25,48 +25,62 @@ type Kafka struct {
 }
 
 const (
-	readyTimeout  = 90 * time.Second // a start takes 3 to 10 s on a quiet machine
+	readyTimeout  = 3 * time.Minute // a start takes 3 to 10 s on a quiet machine
 	startAttempts = 3
 )
 
 var errPortTaken = errors.New("a port was taken")
 
-// Run starts real Kafka with n nodes and waits until it answers. The caller
-// stops it.
-func Run(ctx context.Context, n int) (*Kafka, error) {
+// Options say which Kafka is run.
+type Options struct {
+	// Nodes is 1 or 3.
+	Nodes int
+
+	// Throughput has Java compile hot code as well as it can. It takes 4 s of
+	// processor time more to start, and pays off after some minutes of load:
+	// for benchmarks, and for what runs long.
+	Throughput bool
+}
+
+// Run starts real Kafka and waits until it answers. The caller stops it.
+func Run(ctx context.Context, options Options) (*Kafka, error) {
 	home, err := install(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for attempt := 1; ; attempt++ {
-		kafka, err := run(ctx, home, n)
+		kafka, err := run(ctx, home, options)
 		if err == nil || !errors.Is(err, errPortTaken) || attempt == startAttempts {
 			return kafka, err
 		}
 	}
 }
 
-func run(ctx context.Context, home string, n int) (*Kafka, error) {
+func run(ctx context.Context, home string, options Options) (*Kafka, error) {
 	dir, err := os.MkdirTemp("", "rondo-kafka-")
 	if err != nil {
 		return nil, err
 	}
 	k := &Kafka{dir: dir}
-	if err := k.launch(ctx, home, n); err != nil {
+	if err := k.launch(ctx, home, options); err != nil {
 		return nil, errors.Join(err, k.Stop())
 	}
 	return k, nil
 }
 
-func (k *Kafka) launch(ctx context.Context, home string, n int) error {
-	ports, err := freePorts(2 * n)
+func (k *Kafka) launch(ctx context.Context, home string, options Options) error {
+	ports, err := freePorts(2 * options.Nodes)
 	if err != nil {
 		return err
 	}
+	brokers, controllers := ports[:options.Nodes], ports[options.Nodes:]
 	clusterID := newClusterID()
-	for i := range n {
-		node := &node{id: i + 1, home: home, dir: filepath.Join(k.dir, fmt.Sprintf("node-%d", i+1)), address: loopback(ports[i])}
-		if err := node.prepare(ctx, clusterID, nodeSettings(node, ports[:n], ports[n:])); err != nil {
+	for i := range options.Nodes {
+		node := &node{
+			id: i + 1, home: home, dir: filepath.Join(k.dir, fmt.Sprintf("node-%d", i+1)),
+			address: loopback(brokers[i]), swift: options.Throughput,
+		}
+		if err := node.prepare(ctx, clusterID, nodeSettings(node, brokers, controllers)); err != nil {
 			return err
 		}
 		k.nodes = append(k.nodes, node)
@@ -236,7 +250,7 @@ func (k *Kafka) Restart(i int) error { return k.nodes[i].start() }
 // Tool runs one of Kafka's command line tools, by its class, and returns what
 // it prints.
 func (k *Kafka) Tool(ctx context.Context, class string, args ...string) (string, error) {
-	tool := exec.CommandContext(ctx, "java", k.nodes[0].java(class, args...)...)
+	tool := exec.CommandContext(ctx, "java", k.nodes[0].java(true, class, args...)...)
 	output, err := tool.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%s: %w\n%s", class, err, tail(output, 4000))

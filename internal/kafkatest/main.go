@@ -11,13 +11,13 @@ import (
 )
 
 // shared are the clusters of this test process.
-var shared = sharedClusters{clusters: make(map[int]*startedCluster)}
+var shared = sharedClusters{clusters: make(map[Options]*startedCluster)}
 
 type sharedClusters struct {
 	mu       sync.Mutex // guards the fields below
 	managed  bool       // Main runs the tests and will stop what is started
 	stopped  bool
-	clusters map[int]*startedCluster // by number of nodes
+	clusters map[Options]*startedCluster
 }
 
 type startedCluster struct {
@@ -27,19 +27,19 @@ type startedCluster struct {
 }
 
 // get starts the cluster the first time. A start that failed is not tried again.
-func (s *sharedClusters) get(nodes int) (*Kafka, error) {
+func (s *sharedClusters) get(options Options) (*Kafka, error) {
 	s.mu.Lock()
 	if !s.managed || s.stopped {
 		s.mu.Unlock()
 		return nil, fmt.Errorf("a shared cluster needs Main: func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) }")
 	}
-	cluster := s.clusters[nodes]
+	cluster := s.clusters[options]
 	if cluster == nil {
 		cluster = &startedCluster{}
-		s.clusters[nodes] = cluster
+		s.clusters[options] = cluster
 	}
 	s.mu.Unlock()
-	cluster.once.Do(func() { cluster.kafka, cluster.err = Run(context.Background(), nodes) })
+	cluster.once.Do(func() { cluster.kafka, cluster.err = Run(context.Background(), options) })
 	return cluster.kafka, cluster.err
 }
 

@@ -19,6 +19,7 @@ type node struct {
 	home    string // of the installation
 	dir     string // of this node: settings, log, data
 	address string // of the broker, host:port
+	swift   bool   // see Options.Throughput
 
 	process *os.Process
 	gone    chan struct{} // closed when the process has ended
@@ -37,23 +38,26 @@ func (n *node) prepare(ctx context.Context, clusterID string, settings []string)
 	if err := os.WriteFile(n.settingsFile(), []byte(content), 0o644); err != nil {
 		return err
 	}
-	format := exec.CommandContext(ctx, "java", n.java("kafka.tools.StorageTool", "format", "-t", clusterID, "-c", n.settingsFile())...)
+	format := exec.CommandContext(ctx, "java", n.java(true, "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", n.settingsFile())...)
 	if output, err := format.CombinedOutput(); err != nil {
 		return fmt.Errorf("format node %d: %w\n%s", n.id, err, tail(output, 4000))
 	}
 	return nil
 }
 
-func (n *node) java(class string, args ...string) []string {
-	return append([]string{
-		"-Xms256m", "-Xmx" + heap, "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
+// java is a Java command of the installation. What is over in seconds has no
+// time to win back what the second compiler costs.
+func (n *node) java(brief bool, class string, args ...string) []string {
+	options := []string{
+		"-Xms256m", "-Xmx768m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
 		"-Dlog4j2.configurationFile=" + filepath.Join(n.home, "log4j2.xml"),
 		"-cp", filepath.Join(n.home, "libs", "*"),
-		class,
-	}, args...)
+	}
+	if brief {
+		options = append(options, "-XX:TieredStopAtLevel=1")
+	}
+	return append(append(options, class), args...)
 }
-
-const heap = "768m"
 
 // start starts the process and returns at once.
 func (n *node) start() error {
@@ -61,7 +65,7 @@ func (n *node) start() error {
 	if err != nil {
 		return err
 	}
-	command := exec.Command("java", n.java("kafka.Kafka", n.settingsFile())...)
+	command := exec.Command("java", n.java(!n.swift, "kafka.Kafka", n.settingsFile())...)
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = ownProcess()
 	started := make(chan error)

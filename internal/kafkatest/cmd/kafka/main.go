@@ -42,7 +42,7 @@ func run(ctx context.Context, nodes int, command []string) error {
 		return fmt.Errorf("--nodes %d: give 1 or 3", nodes)
 	}
 	fmt.Fprintln(os.Stderr, "starting Apache Kafka (the first time it is downloaded, 54 MB)")
-	kafka, err := kafkatest.Run(ctx, nodes)
+	kafka, err := kafkatest.Run(ctx, kafkatest.Options{Nodes: nodes, Throughput: true})
 	if err != nil {
 		return err
 	}
