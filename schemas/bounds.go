@@ -15,8 +15,8 @@ type bounds struct {
 
 var (
 	payloadBounds = bounds{depth: value.DepthMax, parts: 1_000_000}
-	// A level of a Value takes a record, an array and an entry.
-	ownBounds = bounds{depth: 4*value.DepthMax + 32, parts: 50_000_000}
+	// Values are stored flat; what nests are an instance's branches and causes.
+	ownBounds = bounds{depth: 500, parts: 50_000_000}
 )
 
 // partsOf is how many parts so many bytes may have. Most parts have a byte of
