@@ -336,6 +336,7 @@ func (c *compiler) mapping(e ast.Expr) (node, static) {
 	entries := e.AsMap().Entries()
 	seen := map[string]bool{}
 	constant := true
+	sortEntries(entries)
 	for i, entry := range entries {
 		m := entry.AsMapEntry()
 		key := c.key(m.Key(), seen)
@@ -354,6 +355,26 @@ func (c *compiler) mapping(e ast.Expr) (node, static) {
 		return c.fold(n, static{kinds: kMap, at: n.at})
 	}
 	return n, static{kinds: kMap, at: n.at}
+}
+
+// sortEntries puts entries in the order of keys beforehand, where all are
+// written in the text.
+func sortEntries(entries []ast.EntryExpr) {
+	name := func(e ast.EntryExpr) (types.String, bool) {
+		key := e.AsMapEntry().Key()
+		s, ok := key.AsLiteral().(types.String)
+		return s, ok && key.Kind() == ast.LiteralKind
+	}
+	for _, e := range entries {
+		if _, ok := name(e); !ok {
+			return
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b ast.EntryExpr) int {
+		x, _ := name(a)
+		y, _ := name(b)
+		return strings.Compare(string(x), string(y))
+	})
 }
 
 func isConst(n node) bool {
@@ -624,7 +645,7 @@ func (c *compiler) fold(n node, of static) (node, static) {
 	v, err := n.eval(f)
 	if err != nil {
 		at := span{int32(err.Offset), int32(err.Length)}
-		return c.broken(at, IssueAlwaysFails, "this always fails: "+err.Text, "")
+		return c.broken(at, IssueAlwaysFails, "this always fails: "+err.finished().Text, "")
 	}
 	return &constNode{v}, static{kinds: kindOf(v), at: of.at}
 }

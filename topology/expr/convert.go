@@ -45,7 +45,7 @@ func toInt(_ *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 		}
 		return nil, n.fail("`int`: the number does not fit into an int of 64 bits")
 	case string:
-		i, err := strconv.ParseInt(x, 10, 64)
+		i, err := strconv.ParseInt(head(x), 10, 64)
 		if err != nil {
 			return nil, n.fail("`int`: %s is not a whole number of 64 bits", n.argText(0))
 		}
@@ -54,6 +54,16 @@ func toInt(_ *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 		return x.Unix(), nil
 	}
 	return args[0], nil
+}
+
+// head keeps a hostile text from being gone through, and copied into an error
+// that nobody sees: longer texts are no numbers and no times in any case. What is
+// left of them is none either.
+func head(text string) string {
+	if len(text) > 500 {
+		return "too long"
+	}
+	return text
 }
 
 // argText is an argument as the author wrote it, or "the text".
@@ -74,7 +84,7 @@ func toDouble(_ *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 	case *apd.Decimal:
 		text = x.String()
 	case string:
-		text = x
+		text = head(x)
 	}
 	d, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(d) || math.IsInf(d, 0) || strings.ContainsAny(text, "_xXpP") {
@@ -157,7 +167,7 @@ func toTimestamp(_ *frame, n *callNode, args []value.Value) (value.Value, *Error
 		}
 		return time.Unix(x, 0).UTC(), nil
 	case string:
-		t, err := time.Parse(time.RFC3339Nano, x)
+		t, err := time.Parse(time.RFC3339Nano, head(x))
 		if err != nil {
 			return nil, n.fail("`timestamp`: %s is not a time in RFC 3339 (2026-03-01T12:00:00Z)", n.argText(0))
 		}

@@ -23,12 +23,27 @@ type Error struct {
 	Text   string // for a person; names fields and variables, never their values
 	Offset int    // characters before the place in the expression's text
 	Length int    // characters, at least 1
+
+	// hint completes the text, or is nil. It is asked once, of the error that
+	// comes out: one that `||` passes over in each turn of a loop need not know
+	// what may have been meant.
+	hint func() string
 }
 
 func (e *Error) Error() string { return e.Text }
 
 // absorbable reports whether `&&` and `||` may pass over the error.
 func (e *Error) absorbable() bool { return e.Code == CodeExpression }
+
+// finished completes the text.
+func (e *Error) finished() *Error {
+	if e.hint == nil {
+		return e
+	}
+	done := *e
+	done.Text, done.hint = e.Text+e.hint(), nil
+	return &done
+}
 
 // span is a place in the expression's text, in characters.
 type span struct{ offset, length int32 }

@@ -298,7 +298,7 @@ func (c *compiler) callOf(e ast.Expr, fn *function, args []ast.Expr, isMember bo
 	}
 	if fn.prepare != nil {
 		if err := n.prepare(constants); err != nil {
-			return c.broken(span{int32(err.Offset), int32(err.Length)}, IssueAlwaysFails, "this always fails: "+err.Text, "")
+			return c.broken(span{int32(err.Offset), int32(err.Length)}, IssueAlwaysFails, "this always fails: "+err.finished().Text, "")
 		}
 	}
 	if allConstant {

@@ -164,7 +164,7 @@ func mathSign(_ *frame, _ *callNode, args []value.Value) (value.Value, *Error) {
 	return int64(order), nil
 }
 
-func mathSqrt(_ *frame, n *callNode, args []value.Value) (value.Value, *Error) {
+func mathSqrt(f *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 	if order, _ := value.Compare(args[0], int64(0)); order < 0 {
 		return nil, n.fail("`math.sqrt` of a negative number")
 	}
@@ -173,6 +173,9 @@ func mathSqrt(_ *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 		return math.Sqrt(float64(x)), nil
 	case float64:
 		return math.Sqrt(x), nil
+	}
+	if err := f.spend(20, n.at); err != nil { // digits are found one by one
+		return nil, err
 	}
 	d := new(apd.Decimal)
 	if _, err := decimals.Sqrt(d, args[0].(*apd.Decimal)); err != nil {

@@ -36,7 +36,13 @@ func (n *varNode) eval(f *frame) (value.Value, *Error) {
 // slotNode is a variable of a loop or of cel.bind.
 type slotNode struct{ slot int }
 
-func (n *slotNode) eval(f *frame) (value.Value, *Error) { return f.slots[n.slot], nil }
+func (n *slotNode) eval(f *frame) (value.Value, *Error) {
+	v := f.slots[n.slot]
+	if err, ok := v.(*Error); ok {
+		return nil, err
+	}
+	return v, nil
+}
 
 // fieldNode is `operand.name` or, optional, `operand.?name`.
 type fieldNode struct {
@@ -80,11 +86,14 @@ func optionalField(v value.Value, name string) value.Value {
 }
 
 func missingField(at span, name, label string, m *value.Map) *Error {
-	text := "no field `" + name + "` in " + label
-	if near, ok := diag.Suggest(name, m.Keys()); ok {
-		return at.fail("%s (did you mean `%s`?)", text, near)
+	err := at.fail("no field `%s` in %s", name, label)
+	err.hint = func() string {
+		if near, ok := diag.Suggest(name, m.Keys()); ok {
+			return " (did you mean `" + near + "`?)"
+		}
+		return ""
 	}
-	return at.fail("%s", text)
+	return err
 }
 
 func noFields(at span, name, label string, v value.Value) *Error {
@@ -140,12 +149,14 @@ func (n *indexNode) eval(f *frame) (value.Value, *Error) {
 		}
 		v = opt.v
 	}
-	found, ok, err := n.element(v, index)
+	found, ok, err := n.find(v, index)
 	switch {
-	case isOptional || n.optional:
-		return optionalOf(found, ok), nil
 	case err != nil:
 		return nil, err
+	case isOptional || n.optional:
+		return optionalOf(found, ok), nil
+	case !ok:
+		return nil, n.missing(v, index)
 	}
 	return found, nil
 }
@@ -157,40 +168,44 @@ func optionalOf(v value.Value, present bool) value.Value {
 	return &optional{v, true}
 }
 
-// element is false, with the reason, where there is no such element.
-func (n *indexNode) element(v, index value.Value) (value.Value, bool, *Error) {
+// find fails if the index is none for what it is used on.
+func (n *indexNode) find(v, index value.Value) (found value.Value, ok bool, err *Error) {
 	switch v := v.(type) {
 	case []any:
 		i, ok := wholeNumber(index)
 		if !ok {
 			return nil, false, n.at.fail("a place in a list is a whole number, not %s", kindOf(index).withArticle())
 		}
-		if i < 0 || i >= int64(len(v)) {
-			return nil, false, n.at.fail("%s has no element %d: it has %d, counted from 0", n.label, i, len(v))
+		if i >= 0 && i < int64(len(v)) {
+			return v[i], true, nil
 		}
-		return v[i], true, nil
 	case *value.Map:
 		key, ok := index.(string)
 		if !ok {
 			return nil, false, n.at.fail("a key of a map is a string, not %s", kindOf(index).withArticle())
 		}
-		if found, ok := v.Lookup(key); ok {
-			return found, true, nil
-		}
-		return nil, false, missingKey(n, v)
-	case nil:
-		return nil, false, n.at.fail("%s is null, so it has no elements", n.label)
+		found, ok = v.Lookup(key)
+		return found, ok, nil
 	}
-	return nil, false, n.at.fail("%s is %s, so it has no elements", n.label, kindOf(v).withArticle())
+	return nil, false, nil
 }
 
-// missingKey names the key only if the author wrote it: one that was computed
-// may be somebody's data.
-func missingKey(n *indexNode, m *value.Map) *Error {
-	if c, ok := n.index.(*constNode); ok {
-		return missingField(n.at, c.v.(string), n.label, m)
+// missing says why find has found nothing. It names a key only if the author
+// wrote it: one that was computed may be somebody's data.
+func (n *indexNode) missing(v, index value.Value) *Error {
+	switch v := v.(type) {
+	case []any:
+		i, _ := wholeNumber(index)
+		return n.at.fail("%s has no element %d: it has %d, counted from 0", n.label, i, len(v))
+	case *value.Map:
+		if c, ok := n.index.(*constNode); ok {
+			return missingField(n.at, c.v.(string), n.label, v)
+		}
+		return n.at.fail("%s has nothing under this key", n.label)
+	case nil:
+		return n.at.fail("%s is null, so it has no elements", n.label)
 	}
-	return n.at.fail("%s has nothing under this key", n.label)
+	return n.at.fail("%s is %s, so it has no elements", n.label, kindOf(v).withArticle())
 }
 
 // wholeNumber returns a number without a fraction as an int.
@@ -291,7 +306,8 @@ func builtMap(b *value.MapBuilder, at span) (value.Value, *Error) {
 	return m, nil
 }
 
-// bindNode is `cel.bind(name, init, body)`.
+// bindNode is `cel.bind(name, init, body)`. That init fails matters only where
+// the name is used.
 type bindNode struct {
 	slot       int
 	init, body node
@@ -299,9 +315,13 @@ type bindNode struct {
 
 func (n *bindNode) eval(f *frame) (value.Value, *Error) {
 	v, err := n.init.eval(f)
-	if err != nil {
+	switch {
+	case err == nil:
+		f.slots[n.slot] = v
+	case err.absorbable():
+		f.slots[n.slot] = err
+	default:
 		return nil, err
 	}
-	f.slots[n.slot] = v
 	return n.body.eval(f)
 }

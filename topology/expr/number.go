@@ -64,7 +64,7 @@ func (op *operator) apply(f *frame, a, b value.Value, at span, labels [2]string)
 		case float64:
 			return op.applyDoubles(float64(x), y, at)
 		case *apd.Decimal:
-			return op.applyDecimals(apd.New(x, 0), y, at)
+			return op.applyDecimals(f, apd.New(x, 0), y, at)
 		}
 	case float64:
 		switch y := b.(type) {
@@ -73,11 +73,11 @@ func (op *operator) apply(f *frame, a, b value.Value, at span, labels [2]string)
 		case float64:
 			return op.applyDoubles(x, y, at)
 		case *apd.Decimal:
-			return op.applyMixed(x, y, at)
+			return op.applyMixed(f, x, y, at)
 		}
 	case *apd.Decimal:
 		if value.IsNumber(b) {
-			return op.applyMixed(x, b, at)
+			return op.applyMixed(f, x, b, at)
 		}
 	}
 	if op.others != nil {
@@ -114,16 +114,21 @@ func finite(d float64, symbol string, at span) (value.Value, *Error) {
 }
 
 // applyMixed is for numbers at least one of which is a decimal.
-func (op *operator) applyMixed(a, b value.Value, at span) (value.Value, *Error) {
+func (op *operator) applyMixed(f *frame, a, b value.Value, at span) (value.Value, *Error) {
 	x, okX := value.DecimalOf(a)
 	y, okY := value.DecimalOf(b)
 	if !okX || !okY {
 		return nil, at.fail("`%s` with a number that is not finite", op.symbol)
 	}
-	return op.applyDecimals(x, y, at)
+	return op.applyDecimals(f, x, y, at)
 }
 
-func (op *operator) applyDecimals(a, b *apd.Decimal, at span) (value.Value, *Error) {
+// applyDecimals costs the more, the further apart the numbers are in size.
+func (op *operator) applyDecimals(f *frame, a, b *apd.Decimal, at span) (value.Value, *Error) {
+	distance := int(a.Exponent - b.Exponent)
+	if err := f.spend(max(distance, -distance)/64, at); err != nil {
+		return nil, err
+	}
 	if op.divides && b.IsZero() {
 		return nil, at.fail("division by zero")
 	}

@@ -93,7 +93,7 @@ func (p *Program) eval(b Bindings) (value.Value, *Error) {
 	}
 	v, err := p.root.eval(f)
 	if err != nil {
-		return nil, err
+		return nil, err.finished()
 	}
 	return p.checked(v)
 }

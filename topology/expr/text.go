@@ -2,6 +2,7 @@ package expr
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
 
@@ -65,37 +66,68 @@ var quoteEscapes = strings.NewReplacer("\a", `\a`, "\b", `\b`, "\f", `\f`, "\n",
 
 func quote(s string) string { return `"` + quoteEscapes.Replace(s) + `"` }
 
-// regexpBytesMax bounds the pattern of matches.
-const regexpBytesMax = 1000
+// pattern is a compiled regular expression (RE2) and how many instructions it
+// has, roughly, which the costs of compiling and matching follow.
+type pattern struct {
+	re   *regexp.Regexp
+	size int
+}
 
-func compileRegexp(pattern string, at span) (*regexp.Regexp, *Error) {
-	if len(pattern) > regexpBytesMax {
-		return nil, at.fail("the pattern of `matches` is longer than %d bytes", regexpBytesMax)
+// Bounds of patterns, in bytes and in instructions.
+const (
+	patternBytesMax = 1000
+	patternSizeMax  = 1000
+)
+
+func compilePattern(text string, at span) (*pattern, *Error) {
+	if len(text) > patternBytesMax {
+		return nil, at.fail("the pattern of `matches` is longer than %d bytes", patternBytesMax)
 	}
-	re, err := regexp.Compile(pattern)
+	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return nil, at.fail("the pattern of `matches` is not a regular expression (RE2)")
 	}
-	return re, nil
+	size := patternSize(tree)
+	if size > patternSizeMax {
+		return nil, at.fail("the pattern of `matches` is too large: mind repetitions such as {900}")
+	}
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return nil, at.fail("the pattern of `matches` is not a regular expression (RE2)")
+	}
+	return &pattern{re, size}, nil
+}
+
+// patternSize counts what a repetition repeats as often as it is written out.
+// Parse bounds the nesting and the product of repetitions.
+func patternSize(re *syntax.Regexp) int {
+	size := 1 + len(re.Rune)
+	for _, sub := range re.Sub {
+		size += patternSize(sub)
+	}
+	if re.Op == syntax.OpRepeat {
+		size *= max(re.Min+1, re.Max)
+	}
+	return min(size, patternSizeMax+1)
+}
+
+// match goes through the text once, with all instructions at worst.
+func (p *pattern) match(f *frame, s string, at span) (value.Value, *Error) {
+	if err := f.spend(textCost(len(s)*p.size), at); err != nil {
+		return nil, err
+	}
+	return p.re.MatchString(s), nil
 }
 
 func matches(f *frame, n *callNode, args []value.Value) (value.Value, *Error) {
-	s, pattern := args[0].(string), args[1].(string)
-	if err := f.spend(20+len(pattern), n.at); err != nil {
-		return nil, err
-	}
-	re, err := compileRegexp(pattern, n.spans[1])
+	p, err := compilePattern(args[1].(string), n.spans[1])
 	if err != nil {
 		return nil, err
 	}
-	return matchText(f, n, re, len(pattern), s)
-}
-
-func matchText(f *frame, n *callNode, re *regexp.Regexp, patternLen int, s string) (value.Value, *Error) {
-	if err := f.spend(textCost(len(s)*(1+patternLen/8)), n.at); err != nil {
+	if err := f.spend(20+4*p.size, n.at); err != nil {
 		return nil, err
 	}
-	return re.MatchString(s), nil
+	return p.match(f, args[0].(string), n.at)
 }
 
 // prepareMatches compiles a constant pattern once.
@@ -103,16 +135,12 @@ func prepareMatches(n *callNode, args []*constNode) (func(*frame, *callNode, []v
 	if args[1] == nil {
 		return nil, nil
 	}
-	pattern, ok := args[1].v.(string)
-	if !ok {
-		return nil, nil
-	}
-	re, err := compileRegexp(pattern, n.spans[1])
+	p, err := compilePattern(args[1].v.(string), n.spans[1])
 	if err != nil {
 		return nil, err
 	}
 	return func(f *frame, n *callNode, args []value.Value) (value.Value, *Error) {
-		return matchText(f, n, re, len(pattern), args[0].(string))
+		return p.match(f, args[0].(string), n.at)
 	}, nil
 }
 
@@ -186,9 +214,11 @@ func lastIndexOf(f *frame, n *callNode, args []value.Value) (value.Value, *Error
 		if from < 0 {
 			return nil, outOfText(n, from)
 		}
-		if offset, ok := byteOffset(s, from); ok {
-			end = min(len(s), offset+len(part))
+		offset, ok := byteOffset(s, from)
+		if !ok {
+			return int64(-1), nil
 		}
+		end = min(len(s), offset+len(part))
 	}
 	found := strings.LastIndex(s[:end], part)
 	if found < 0 {

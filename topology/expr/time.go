@@ -84,16 +84,23 @@ func (n *callNode) zone(args []value.Value, i int) (*time.Location, *Error) {
 }
 
 func (n *callNode) unknownZone(name string, i int) *Error {
-	var names []string
+	err := n.spans[i].fail("`%s`: there is no such time zone", n.fn.name)
+	err.hint = func() string { return zoneHint(name) }
+	return err
+}
+
+// zoneHint finds a zone whose last part is meant, or whose case is wrong.
+func zoneHint(name string) string {
+	var near []string
 	for zone := range zones() {
 		if strings.EqualFold(zone, name) || strings.EqualFold(zone[strings.LastIndex(zone, "/")+1:], name) {
-			names = append(names, zone)
+			near = append(near, zone)
 		}
 	}
-	if len(names) == 1 {
-		return n.spans[i].fail("`%s`: there is no such time zone (did you mean \"%s\"?)", n.fn.name, names[0])
+	if len(near) != 1 {
+		return "; zones have names like \"Europe/Berlin\""
 	}
-	return n.spans[i].fail("`%s`: there is no such time zone; zones have names like \"Europe/Berlin\"", n.fn.name)
+	return " (did you mean \"" + near[0] + "\"?)"
 }
 
 // parseOffset reads "+01:00", "-0530" and "Z" as seconds east of UTC.
@@ -101,7 +108,7 @@ func parseOffset(s string) (int, bool) {
 	if s == "Z" {
 		return 0, true
 	}
-	if s == "" || s[0] != '+' && s[0] != '-' {
+	if len(s) < 5 || len(s) > 6 || s[0] != '+' && s[0] != '-' {
 		return 0, false
 	}
 	for _, layout := range []string{"-07:00", "-0700"} {
@@ -229,7 +236,7 @@ func parseTime(f *frame, n *callNode, args []value.Value) (value.Value, *Error) 
 	}
 	if len(args) == 1 {
 		for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
-			if t, err := time.Parse(layout, text); err == nil {
+			if t, err := time.Parse(layout, head(text)); err == nil {
 				return checkedTime(t, n.at)
 			}
 		}

@@ -28,7 +28,7 @@ func (e *JSONError) Error() string { return fmt.Sprintf("%s (byte %d)", e.Text, 
 //
 // The reader is our own because the kind of a number hangs on how it is written
 // and a key that stands twice must be seen; the standard reader tells neither
-// without going token by token, at three times the cost.
+// unless it is asked token by token, which costs more than reading at once.
 func FromJSON(src []byte) (Value, error) {
 	r := jsonReader{src: src}
 	v, err := r.value(0)

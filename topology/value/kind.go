@@ -117,11 +117,11 @@ func (c *checker) checkMap(m *Map, depth int) error {
 	if depth >= DepthMax {
 		return ErrTooDeep
 	}
-	for key, item := range m.All() {
-		if !utf8.ValidString(key) {
+	for i := range m.Len() {
+		if !utf8.ValidString(m.keys[i]) {
 			return ErrNotUTF8
 		}
-		if err := c.check(item, depth+1); err != nil {
+		if err := c.check(m.vals[i], depth+1); err != nil {
 			return err
 		}
 	}

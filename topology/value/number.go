@@ -55,9 +55,13 @@ func ParseDecimal(text string) (*apd.Decimal, error) {
 // decimalTextMax is longer than any decimal of 34 digits is written by anybody.
 const decimalTextMax = 200
 
+// clip shortens a text for use in an error.
 func clip(text string) string {
-	if runes := []rune(text); len(runes) > 40 {
-		return string(runes[:40]) + "…"
+	count := 0
+	for i := range text {
+		if count++; count > 40 {
+			return text[:i] + "…"
+		}
 	}
 	return text
 }
