@@ -14,7 +14,7 @@ import (
 type Progress struct {
 	At         topology.Instant // of the last decision; the next one is not before it
 	Inputs     []InputPosition  // written in the order of topic and partition
-	Feeders    []string         // sources whose records have come through the inbox; sorted
+	Feeders    []string         // sources whose records have come through the inbox; written in order
 	Owner      string           // member id of the group's member that wrote this
 	Generation int32            // of the group, when this was written
 }
@@ -37,7 +37,7 @@ func (p Progress) Encode() ([]byte, error) {
 	return progressFormat().encode(fields{
 		"at":         int64(p.At),
 		"inputs":     arrayOf(inputs, inputPositionNative),
-		"feeders":    arrayOf(p.Feeders, func(topic string) any { return topic }),
+		"feeders":    arrayOf(slices.Sorted(slices.Values(p.Feeders)), func(topic string) any { return topic }),
 		"owner":      p.Owner,
 		"generation": p.Generation,
 	})

@@ -35,6 +35,7 @@ func ownRecords() []ownRecord {
 	progress := Progress{
 		At:         1763000000123,
 		Inputs:     []InputPosition{{Topic: "payment.events", TopicID: [16]byte{1, 15: 2}, Partition: 3, Next: 17}, {Topic: "shop.orders", Partition: 3, Next: 1 << 40}},
+		Feeders:    []string{"payment.events", "shop.orders"},
 		Owner:      "rondo-1-7b1f",
 		Generation: 12,
 	}
@@ -151,13 +152,13 @@ func TestProgressIsWrittenInOrder(t *testing.T) {
 	at := func(topic string, partition int32) InputPosition {
 		return InputPosition{Topic: topic, Partition: partition}
 	}
-	a, err := Progress{Inputs: []InputPosition{at("b", 0), at("a", 10), at("a", 2)}}.Encode()
+	a, err := Progress{Inputs: []InputPosition{at("b", 0), at("a", 10), at("a", 2)}, Feeders: []string{"b", "a"}}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Progress{Inputs: []InputPosition{at("a", 2), at("a", 10), at("b", 0)}}.Encode()
+	b, err := Progress{Inputs: []InputPosition{at("a", 2), at("a", 10), at("b", 0)}, Feeders: []string{"a", "b"}}.Encode()
 	if err != nil || !bytes.Equal(a, b) {
-		t.Errorf("the order of inputs shows in the bytes (%v)", err)
+		t.Errorf("the order of inputs or feeders shows in the bytes (%v)", err)
 	}
 }
 
