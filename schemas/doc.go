@@ -1,5 +1,44 @@
 // Package schemas turns bytes into values and back: the payloads of users'
-// messages, and the records that Rondo itself keeps in its topics.
+// messages, and the records that Rondo itself keeps in its topics. It decides
+// nothing.
+//
+//	record ──► Reader ──► types, value.Value        value.Value ──► Writer ──► record
+//	              │                                                   │
+//	              ├── Registry (by id), schema files (by fingerprint) ┘  (looked up beforehand)
+//	              ▼
+//	           Schema: check ─► goavro ─► convert
+//
+//	Progress, History, Inbox, Deployment, instance ──► Format ──► C3 01 fingerprint datum
+//
+// # Payloads
+//
+// A Reader decodes the records of one topic as one definition sees them. It
+// finds out how a record is framed (Confluent's schema id in front or in a
+// header, an Avro single object, nothing), gets the schema, and converts.
+// There are two ways to fail, and they must never be mixed up: an *Undecodable
+// is about the record, which becomes a dead letter; ErrRegistryUnavailable is
+// about the registry, for which the lane waits. Only the registry's own "not
+// found" counts against a record.
+//
+// A Writer has all schemas from the start, so that encoding is pure: the same
+// value gives the same bytes, and no decision waits for a registry. Nothing
+// here ever registers a schema.
+//
+// # Avro
+//
+// goavro reads and writes the binary form. Four things it leaves to us, all
+// found by experiment:
+//
+//   - It allocates for as many items as a block claims, takes items of no bytes
+//     without end, and follows a recursive schema until the stack ends, which no
+//     recover catches. So checkBinary walks over every datum first; it also
+//     knows the byte and the field that are wrong.
+//   - It writes maps in random order. So it is shown each map as a record with
+//     an array of entries, which has the same binary form.
+//   - It treats logical types unevenly: some come as Go times, some as bare
+//     numbers. So it is shown a plain schema, and conversions go by our model.
+//   - Its canonical form leaves some names unqualified and prefixes a namespace
+//     with the one around it. So fingerprints are made from our model.
 //
 // # Records of Rondo
 //

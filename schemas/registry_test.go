@@ -143,7 +143,7 @@ func TestOnlyTheRegistrysOwnAnswerCounts(t *testing.T) {
 		want   string
 	}{
 		"500":              {func(w http.ResponseWriter, _ *http.Request) { answerError(w, 500, 50001) }, "HTTP 500: told by the test"},
-		"503 of a proxy":   {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>\nno", 503) }, "HTTP 503: <html>"},
+		"503 of a proxy":   {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>\nno", http.StatusServiceUnavailable) }, "HTTP 503: <html>"},
 		"429":              {func(w http.ResponseWriter, _ *http.Request) { answerError(w, 429, 42901) }, "HTTP 429"},
 		"401":              {func(w http.ResponseWriter, _ *http.Request) { answerError(w, 401, 40101) }, "the login was refused (HTTP 401)"},
 		"404 of a proxy":   {http.NotFound, "not found, but not by a schema registry"},
