@@ -83,24 +83,22 @@ func (n *callNode) zone(args []value.Value, i int) (*time.Location, *Error) {
 	return zone, nil
 }
 
+// unknownZone suggests a zone whose last part is meant, or whose case is wrong.
 func (n *callNode) unknownZone(name string, i int) *Error {
 	err := n.spans[i].fail("`%s`: there is no such time zone", n.fn.name)
-	err.hint = func() string { return zoneHint(name) }
-	return err
-}
-
-// zoneHint finds a zone whose last part is meant, or whose case is wrong.
-func zoneHint(name string) string {
-	var near []string
-	for zone := range zones() {
-		if strings.EqualFold(zone, name) || strings.EqualFold(zone[strings.LastIndex(zone, "/")+1:], name) {
-			near = append(near, zone)
+	err.hint = func() string {
+		var near []string
+		for zone := range zones() {
+			if strings.EqualFold(zone, name) || strings.EqualFold(zone[strings.LastIndex(zone, "/")+1:], name) {
+				near = append(near, zone)
+			}
 		}
+		if len(near) != 1 {
+			return "; zones have names like \"Europe/Berlin\""
+		}
+		return " (did you mean \"" + near[0] + "\"?)"
 	}
-	if len(near) != 1 {
-		return "; zones have names like \"Europe/Berlin\""
-	}
-	return " (did you mean \"" + near[0] + "\"?)"
+	return err
 }
 
 // parseOffset reads "+01:00", "-0530" and "Z" as seconds east of UTC.
