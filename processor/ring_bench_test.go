@@ -17,50 +17,72 @@ import (
 // producer, on real Kafka. A transaction writes one record of 300 bytes to each
 // of four partitions and commits an offset.
 //
-//	go test ./processor -run '^$' -bench Ring -benchtime 3s
+//	go test ./processor -run '^$' -bench Ring -benchtime 1x
 //
-// Back to back, txn/s says how many a lane can commit. Idle, p50-ms and p99-ms
-// say how long one takes that begins 20 ms after the one before.
+// txn/s: how many a lane commits when one follows the other. p50-ms, p99-ms: how
+// long one takes that begins when the one before is long over.
 func BenchmarkRing(b *testing.B) {
 	for _, nodes := range []int{1, 3} {
-		cluster := fmt.Sprintf("kafka-%d", nodes)
 		for _, kind := range committerKinds {
-			b.Run(cluster+"/"+kind.name+"/back-to-back", func(b *testing.B) {
+			b.Run(fmt.Sprintf("kafka-%d/%s", nodes, kind.name), func(b *testing.B) {
 				commit := kind.open(newBenchLab(b, kafkatest.Shared(b, nodes)))
-				b.ResetTimer()
-				for n := range b.N {
-					commit(n)
+				for range warmUps {
+					commit()
 				}
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "txn/s")
-			})
-			b.Run(cluster+"/"+kind.name+"/idle", func(b *testing.B) {
-				commit := kind.open(newBenchLab(b, kafkatest.Shared(b, nodes)))
-				took := make([]time.Duration, b.N)
-				ticker := time.NewTicker(20 * time.Millisecond)
-				defer ticker.Stop()
 				b.ResetTimer()
-				for n := range b.N {
-					<-ticker.C
-					began := time.Now()
-					commit(n)
-					took[n] = time.Since(began)
+				var busy time.Duration
+				var idle []time.Duration
+				for range b.N {
+					busy += backToBack(commit)
+					idle = append(idle, oneByOne(commit)...)
 				}
-				slices.Sort(took)
-				reportMillis(b, took, 50)
-				reportMillis(b, took, 99)
+				report(b, busy, idle)
 			})
 		}
 	}
 }
 
-func reportMillis(b *testing.B, sorted []time.Duration, percent int) {
-	at := sorted[len(sorted)*percent/100]
-	b.ReportMetric(float64(at.Microseconds())/1000, fmt.Sprintf("p%d-ms", percent))
+const (
+	warmUps        = 200
+	roundBusy      = 1000 // transactions of a round that follow each other
+	roundIdle      = 300  // transactions of a round with a pause before each
+	idlePause      = 20 * time.Millisecond
+	roundsPrepared = 20 // more than are run in the usual benchtime
+)
+
+func backToBack(commit func()) time.Duration {
+	began := time.Now()
+	for range roundBusy {
+		commit()
+	}
+	return time.Since(began)
+}
+
+func oneByOne(commit func()) []time.Duration {
+	ticker := time.NewTicker(idlePause)
+	defer ticker.Stop()
+	took := make([]time.Duration, roundIdle)
+	for n := range took {
+		<-ticker.C
+		began := time.Now()
+		commit()
+		took[n] = time.Since(began)
+	}
+	return took
+}
+
+func report(b *testing.B, busy time.Duration, idle []time.Duration) {
+	slices.Sort(idle)
+	at := func(percent int) float64 { return float64(idle[len(idle)*percent/100].Microseconds()) / 1000 }
+	b.ReportMetric(float64(b.N*roundBusy)/busy.Seconds(), "txn/s")
+	b.ReportMetric(at(50), "p50-ms")
+	b.ReportMetric(at(99), "p99-ms")
+	b.ReportMetric(0, "ns/op") // of a round; says nothing
 }
 
 var committerKinds = []struct {
 	name string
-	open func(*benchLab) func(n int)
+	open func(*benchLab) (commit func())
 }{
 	{"ring", (*benchLab).ring},
 	{"GroupTransactSession", (*benchLab).session},
@@ -75,7 +97,7 @@ type benchLab struct {
 }
 
 func newBenchLab(b *testing.B, cluster *kafkatest.Cluster) *benchLab {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	b.Cleanup(cancel)
 	return &benchLab{
 		b: b, ctx: ctx, cluster: cluster,
@@ -84,23 +106,12 @@ func newBenchLab(b *testing.B, cluster *kafkatest.Cluster) *benchLab {
 	}
 }
 
-const warmUps = 100
-
-// warm runs transactions that are not measured: topics become known and
-// connections opened.
-func warm(commit func(int)) func(int) {
-	for n := range warmUps {
-		commit(n)
-	}
-	return commit
-}
-
 func (l *benchLab) record(partition int) *kgo.Record {
 	return &kgo.Record{Topic: l.output, Partition: int32(partition), Value: make([]byte, 300)}
 }
 
 // ring commits with the ring, as a member of the group.
-func (l *benchLab) ring() func(int) {
+func (l *benchLab) ring() (commit func()) {
 	assigned := make(chan processor.Member, 1)
 	l.cluster.Client(l.b, kgo.ConsumerGroup(l.group), kgo.ConsumeTopics(l.input), kgo.DisableAutoCommit(),
 		kgo.OnPartitionsAssigned(func(_ context.Context, client *kgo.Client, _ map[string][]int32) {
@@ -119,22 +130,24 @@ func (l *benchLab) ring() func(int) {
 		l.b.Fatal(err)
 	}
 	l.b.Cleanup(ring.Close)
-	return warm(func(n int) {
+	next := int64(0)
+	return func() {
+		next++
 		txn := ring.Begin()
 		for p := range outputPartitions {
 			txn.Add(l.record(p))
 		}
-		offsets := processor.Offsets{l.input: {0: {Next: int64(n), LeaderEpoch: -1}}}
+		offsets := processor.Offsets{l.input: {0: {Next: next, LeaderEpoch: -1}}}
 		if err := txn.Commit(l.ctx, offsets, member); err != nil {
 			l.b.Fatal(err)
 		}
-	})
+	}
 }
 
 // session commits with kgo's own session. It commits what it has polled, so
 // there is a record to poll for each transaction.
-func (l *benchLab) session() func(int) {
-	l.fillInput(l.b.N + warmUps)
+func (l *benchLab) session() (commit func()) {
+	l.fillInput(warmUps + roundsPrepared*(roundBusy+roundIdle))
 	session, err := kgo.NewGroupTransactSession(
 		kgo.SeedBrokers(l.cluster.Addrs...), kgo.ConsumerGroup(l.group), kgo.ConsumeTopics(l.input),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.TransactionalID(l.group),
@@ -143,7 +156,7 @@ func (l *benchLab) session() func(int) {
 		l.b.Fatal(err)
 	}
 	l.b.Cleanup(session.Close)
-	return warm(func(int) {
+	return func() {
 		if polled := session.PollRecords(l.ctx, 1); polled.Err() != nil || polled.NumRecords() != 1 {
 			l.b.Fatalf("poll: %v", polled.Err())
 		}
@@ -160,7 +173,7 @@ func (l *benchLab) session() func(int) {
 		if committed, err := session.End(l.ctx, kgo.TryCommit); err != nil || !committed {
 			l.b.Fatalf("end: %v, %v", committed, err)
 		}
-	})
+	}
 }
 
 func (l *benchLab) fillInput(n int) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -101,8 +102,11 @@ const (
 
 func skipUnlessReal(t testing.TB) {
 	t.Helper()
-	if os.Getenv(chooseVariable) == "embedded" {
+	switch {
+	case os.Getenv(chooseVariable) == "embedded":
 		t.Skipf("real Kafka is left out: %s=embedded", chooseVariable)
+	case testing.Short():
+		t.Skip("real Kafka is left out in short mode")
 	}
 }
 
@@ -151,7 +155,10 @@ func (c *Cluster) Topic(t testing.TB, name string, partitions int32, settings ..
 	defer cancel()
 	name = Unique(t, name)
 	client := c.Client(t)
-	if _, err := kadm.NewClient(client).CreateTopic(ctx, partitions, c.copies(), configs, name); err != nil {
+	// The name is this test's own: if it exists, a try whose answer was late has
+	// made it.
+	_, err := kadm.NewClient(client).CreateTopic(ctx, partitions, c.copies(), configs, name)
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		t.Fatalf("create topic %s: %v", name, err)
 	}
 	if err := known(ctx, client, name); err != nil {

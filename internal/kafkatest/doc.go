@@ -23,5 +23,6 @@
 //
 // Without Java 17 or Maven the tests on real Kafka are skipped, saying so; with
 // RONDO_REQUIRE_KAFKA=1 in the environment they fail instead. With
-// RONDO_KAFKA=embedded only the embedded broker is used, on purpose.
+// RONDO_KAFKA=embedded, or in short mode, only the embedded broker is used, on
+// purpose.
 package kafkatest

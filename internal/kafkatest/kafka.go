@@ -137,6 +137,10 @@ func nodeSettings(n *node, brokers, controllers []int) []string {
 		"inter.broker.listener.name=BROKER",
 		"controller.listener.names=CONTROLLER",
 		"log.dirs=" + filepath.Join(n.dir, "data"),
+		// On a machine with more to do than it can, slow is not dead.
+		"broker.session.timeout.ms=20000",
+		"controller.quorum.fetch.timeout.ms=6000",
+		"controller.quorum.request.timeout.ms=6000",
 		"auto.create.topics.enable=false",
 		"default.replication.factor=" + copies,
 		"min.insync.replicas=" + inSync,
