@@ -1,0 +1,203 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/examples/checkout"
+	"rondo/internal/demo/ledger"
+	"rondo/internal/demo/services"
+	"rondo/internal/demo/verdict"
+	"rondo/internal/devbroker"
+	"rondo/processor"
+	"rondo/topology"
+)
+
+// app is the application's name: the beginning of its own topics, and its
+// consumer group.
+const app = "rondo-demo"
+
+// partitions of the application and of every topic that the demo makes.
+const partitions = 8
+
+// topics of the checkout, by what they hold.
+func topics() verdict.Topics {
+	return verdict.Topics{
+		Orders:      "shop.orders",
+		Events:      []string{"inventory.events", "payment.events", "shipping.events"},
+		Commands:    []string{"inventory.commands", "payment.commands", "shipping.commands"},
+		Status:      "shop.order-status",
+		Ledger:      ledger.Topic,
+		DeadLetters: processor.TopicName(app, processor.DeadLettersTopic),
+	}
+}
+
+// cluster is the Kafka cluster of a run.
+type cluster struct {
+	brokers     []string
+	embedded    *devbroker.Broker // nil: it was there
+	client      *kgo.Client
+	admin       *kadm.Client
+	replication int
+}
+
+// openCluster connects to the brokers, or starts one with its data in dir.
+func openCluster(ctx context.Context, brokers []string, dir string) (*cluster, error) {
+	c := &cluster{brokers: brokers}
+	if len(brokers) == 0 {
+		var err error
+		if c.embedded, err = devbroker.Start(devbroker.Config{DataDir: dir}); err != nil {
+			return nil, err
+		}
+		c.brokers = c.embedded.Addrs()
+	}
+	if err := c.connect(ctx); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *cluster) connect(ctx context.Context) error {
+	if _, err := processor.Preflight(ctx, c.config()); err != nil {
+		return err
+	}
+	client, err := c.config().NewClient(kgo.MetadataMinAge(100 * time.Millisecond))
+	if err != nil {
+		return err
+	}
+	c.client, c.admin = client, kadm.NewClient(client)
+	found, err := c.admin.ListBrokers(ctx)
+	if err != nil {
+		return fmt.Errorf("list the brokers: %w", err)
+	}
+	c.replication = min(len(found), processor.DefaultReplication)
+	return nil
+}
+
+// config is what the demo says of the application for work of its own; nodes
+// have files.
+func (c *cluster) config() processor.Config {
+	return processor.Config{App: app, Brokers: c.brokers, Partitions: partitions, Replication: c.replication}.WithDefaults()
+}
+
+func (c *cluster) close() {
+	if c.client != nil {
+		c.client.Close()
+	}
+	if c.embedded != nil {
+		c.embedded.Close()
+	}
+}
+
+// prepare creates the topics that are missing and deploys the checkout.
+func (c *cluster) prepare(ctx context.Context) error {
+	definition, err := readCheckout()
+	if err != nil {
+		return err
+	}
+	plan, list, err := processor.CheckDefinition(ctx, c.config(), definition)
+	if err != nil {
+		return err
+	}
+	if list.HasErrors() {
+		return &processor.DefinitionError{List: list}
+	}
+	if err := c.createTopics(ctx, plan); err != nil {
+		return err
+	}
+	_, err = processor.Deploy(ctx, c.config(), []*topology.Definition{definition}, "rondo demo")
+	if refusal, ok := errors.AsType[*processor.Refusal](err); ok && refusal.Kind == processor.Conflict {
+		return fmt.Errorf("%w; it was left by the demo of another release: delete the topics %s.* to run this one", err, app)
+	}
+	return err
+}
+
+func readCheckout() (*topology.Definition, error) {
+	src, err := fs.ReadFile(checkout.Files, checkout.Definition)
+	if err != nil {
+		return nil, fmt.Errorf("read the checkout: %w", err)
+	}
+	definition, list := topology.Parse(checkout.Definition, src, func(name string) ([]byte, error) {
+		return fs.ReadFile(checkout.Files, name)
+	})
+	if list.HasErrors() {
+		return nil, &processor.DefinitionError{List: list}
+	}
+	return definition, nil
+}
+
+func (c *cluster) createTopics(ctx context.Context, plan *topology.Plan) error {
+	todo, err := processor.PlanTopics(ctx, c.config(), c.client, c.config().Topics([]*topology.Plan{plan}))
+	if err != nil {
+		return err
+	}
+	if err := refuseForeign(todo); err != nil {
+		return err
+	}
+	if err := todo.Apply(ctx, c.config(), c.client, func(processor.Topic) {}); err != nil {
+		return err
+	}
+	return services.CreateLedger(ctx, c.admin)
+}
+
+// refuseForeign keeps simulated orders out of topics that are somebody's: where
+// the demo was before, its own topics are there too.
+func refuseForeign(plan processor.TopicPlan) error {
+	ownThere := slices.ContainsFunc(plan.Present, func(t processor.Topic) bool { return t.Kind.Own() })
+	if ownThere {
+		return nil
+	}
+	var foreign []string
+	for _, t := range plan.Present {
+		foreign = append(foreign, t.Name)
+	}
+	if len(foreign) == 0 {
+		return nil
+	}
+	return &processor.Refusal{Kind: processor.TopicsWrong, Text: fmt.Sprintf(
+		"the cluster has topics that the demo would write simulated orders to, and that are not its own (%s): use a cluster without them",
+		strings.Join(foreign, ", "))}
+}
+
+// refuseBusy makes sure that no other demo runs on the cluster: the two would
+// take each other's records.
+func (c *cluster) refuseBusy(ctx context.Context) error {
+	groups, err := c.admin.DescribeGroups(ctx, app)
+	if err != nil {
+		return fmt.Errorf("look for another demo on the cluster: %w", err)
+	}
+	if g, ok := groups[app]; ok && len(g.Members) > 0 {
+		return fmt.Errorf("another demo is running on this cluster (group %s has %d members): wait until it has ended; one that was killed is gone after %s", app, len(g.Members), sessionTimeout)
+	}
+	return nil
+}
+
+// runID begins the ids of a run's orders. On a cluster that is there for longer
+// it tells the runs apart; the embedded one sees a single run.
+func (c *cluster) runID(seed uint64) string {
+	if c.embedded != nil {
+		return "s" + strconv.FormatUint(seed, 10) + "-"
+	}
+	return "r" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-"
+}
+
+// makeHome makes the temporary folder of a run.
+func makeHome() (string, error) {
+	dir, err := os.MkdirTemp("", "rondo-demo-")
+	if err != nil {
+		return "", fmt.Errorf("make the demo's folder: %w", err)
+	}
+	return filepath.Clean(dir), nil
+}
