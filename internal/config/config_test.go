@@ -225,6 +225,21 @@ func TestASecretIsNeverShown(t *testing.T) {
 	}
 }
 
+func TestAnExcerptDoesNotCarryTheSecretThatItComplainsOf(t *testing.T) {
+	in := around()
+	in.ReadFile = func(string) ([]byte, error) {
+		return []byte("app: ä\nsasl: {user: ü, password: hunter2, mechanism: plain}\nregistry:\n  password: 's3cret'\n"), nil
+	}
+	_, src, list, err := Load("r.yaml", in)
+	if err != nil || !list.HasErrors() {
+		t.Fatal(err, list)
+	}
+	text := string(src)
+	if strings.Contains(text, "hunter2") || strings.Contains(text, "s3cret") || !strings.Contains(text, "sasl: {user: ü, password: ***") {
+		t.Errorf("shown:\n%s", text)
+	}
+}
+
 func TestEveryCodeIsExplained(t *testing.T) {
 	for _, code := range Codes() {
 		if len(Explain(code)) < 80 {

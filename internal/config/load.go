@@ -46,15 +46,31 @@ func Process() Surroundings {
 }
 
 // Load reads the file of that name. If anything in it is wrong, the list says
-// so and the File is not to be used; src is there for showing the places. err
-// is only about reading the file.
+// so and the File is not to be used; src is the text for showing the places,
+// in which secrets that should not be there are covered. err is only about
+// reading the file.
 func Load(name string, in Surroundings) (f *File, src []byte, list diag.List, err error) {
 	src, err = in.ReadFile(name)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	f, list = Parse(name, src, in)
-	return f, src, list, nil
+	return f, cover(src, list), list, nil
+}
+
+// cover replaces what stands where a secret was found, up to the end of the
+// line, so that an excerpt does not carry it into logs.
+func cover(src []byte, list diag.List) []byte {
+	lines := strings.Split(string(src), "\n")
+	for _, d := range list {
+		if d.Code != CodeSecret || d.Pos.Line > len(lines) {
+			continue
+		}
+		line := []rune(lines[d.Pos.Line-1])
+		from := min(d.Pos.Column-1, len(line))
+		lines[d.Pos.Line-1] = string(line[:from]) + strings.Repeat("*", len(line)-from)
+	}
+	return []byte(strings.Join(lines, "\n"))
 }
 
 // Parse reads src as the content of the file called name.
