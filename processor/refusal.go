@@ -54,6 +54,9 @@ func (c Config) Explain(doing string, err error) error {
 	if known, ok := errors.AsType[*Refusal](err); ok {
 		return known
 	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%s: %w", doing, err) // we were stopped: nobody is to blame
+	}
 	brokers := strings.Join(c.Brokers, ", ")
 	if r := explainLogin(brokers, c, err); r != nil {
 		return r
