@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"rondo/topology"
+	"rondo/topology/diag"
+)
+
+// maxSchemaBytes bounds a schema file that a definition names.
+const maxSchemaBytes = 1 << 20
+
+// definitionFile is a workflow file as it was read and parsed.
+type definitionFile struct {
+	name     string
+	src      []byte
+	def      *topology.Definition // nil: it is no YAML
+	findings diag.List
+}
+
+// readDefinitions reads the workflow files; of a folder, its YAML files that
+// are no tests. The error is about reading; what is wrong inside the files is
+// in their findings.
+func readDefinitions(paths []string) ([]definitionFile, error) {
+	names, err := definitionNames(paths)
+	if err != nil {
+		return nil, err
+	}
+	var out []definitionFile
+	for _, name := range names {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read the definition: %w", err)
+		}
+		f := definitionFile{name: name, src: src}
+		f.def, f.findings = topology.Parse(name, src, beside(name))
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+// definitionNames replaces folders by the workflow files in them.
+func definitionNames(paths []string) ([]string, error) {
+	var out []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("read the definition: %w", err)
+		}
+		if !info.IsDir() {
+			out = append(out, path)
+			continue
+		}
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return nil, fmt.Errorf("read the folder of definitions: %w", err)
+		}
+		for _, e := range entries {
+			if isDefinition(e.Name()) && !e.IsDir() {
+				out = append(out, filepath.Join(path, e.Name()))
+			}
+		}
+	}
+	return slices.Compact(out), nil
+}
+
+// isDefinition tells workflow files from tests and configurations by name.
+func isDefinition(name string) bool {
+	ext := filepath.Ext(name)
+	return (ext == ".yaml" || ext == ".yml") && name != defaultConfig && !strings.HasPrefix(name, ".") &&
+		!strings.HasSuffix(strings.TrimSuffix(name, ext), ".test")
+}
+
+// beside reads the schema files that a definition names, from its folder.
+func beside(definition string) func(string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		if !filepath.IsLocal(name) {
+			return nil, errors.New("is not in the folder of the definition")
+		}
+		path := filepath.Join(filepath.Dir(definition), name)
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if info.Size() > maxSchemaBytes {
+			return nil, fmt.Errorf("has %d bytes, more than a schema may have (%d)", info.Size(), maxSchemaBytes)
+		}
+		return os.ReadFile(path)
+	}
+}
+
+// showFindings prints what was found in the files, and reports whether one of
+// them must not be run.
+func showFindings(w io.Writer, files []definitionFile) (wrong bool, err error) {
+	var all diag.List
+	for _, f := range files {
+		all = append(all, f.findings...)
+	}
+	return all.HasErrors(), diag.Render(w, all, sourceOf(files), isTerminal(w))
+}
+
+func sourceOf(files []definitionFile) diag.Source {
+	return func(name string) []byte {
+		for _, f := range files {
+			if f.name == name {
+				return f.src
+			}
+		}
+		return nil
+	}
+}
+
+// definitions are the parsed definitions of files without errors.
+func definitions(files []definitionFile) []*topology.Definition {
+	var out []*topology.Definition
+	for _, f := range files {
+		out = append(out, f.def)
+	}
+	return out
+}

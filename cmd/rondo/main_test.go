@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rondo/internal/kafkatest"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// testdata is where the golden files are, whatever folder a test works in.
+var testdata string
+
+func TestMain(m *testing.M) {
+	var err error
+	if testdata, err = filepath.Abs("testdata"); err != nil {
+		panic(err)
+	}
+	os.Exit(kafkatest.Main(m))
+}
+
+// result is what one run of the program leaves behind.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// rondo runs the program as main does.
+func rondo(t *testing.T, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	var out, err bytes.Buffer
+	code := run(ctx, args, &out, &err)
+	return result{code, out.String(), err.String()}
+}
+
+func (r result) want(t *testing.T, code int, stderr string) {
+	t.Helper()
+	if r.code != code || strings.TrimSpace(r.stderr) != stderr {
+		t.Errorf("exit code %d, want %d\nstderr: %s\nwant:   %s\nstdout: %s", r.code, code, r.stderr, stderr, r.stdout)
+	}
+}
+
+// golden compares text with a file in testdata.
+func golden(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(testdata, name)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != string(want) {
+		t.Errorf("%s (rewrite with -update):\n%s\nwant:\n%s", path, text, want)
+	}
+}
+
+// folder is a new directory with files, by name, in which the test works.
+func folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for name, text := range files {
+		write(t, filepath.Join(dir, name), text)
+	}
+	return dir
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// parcelFile is a workflow that is right.
+const parcelFile = `workflow: parcel
+version: 1
+messages:
+  Ordered: {topic: parcel.orders, key: event.id}
+  Send:    {topic: parcel.commands}
+  Sent:    {topic: parcel.events, key: event.id}
+start: {Ordered: {set: {order: =event}}}
+do:
+  - parcel: {send: Send, with: {id: =order.id}, await: {Sent: {}}, timeout: 5s}
+`
+
+// wrongFile has an error that Parse finds and one that Compile finds.
+var wrongFile = strings.NewReplacer("await: {Sent:", "await: {Snet:").Replace(parcelFile)
+
+func TestGoldenHelp(t *testing.T) {
+	for _, command := range []string{"", "serve", "dev", "deploy", "validate", "topics", "topics plan", "topics apply", "explain", "version"} {
+		t.Run(command, func(t *testing.T) {
+			r := rondo(t, append(strings.Fields(command), "--help")...)
+			if r.code != exitDone || r.stderr != "" {
+				t.Errorf("exit code %d, stderr %q", r.code, r.stderr)
+			}
+			name := strings.ReplaceAll(strings.TrimSpace("rondo "+command), " ", "-")
+			golden(t, "help/"+name+".txt", r.stdout)
+		})
+	}
+}
+
+func TestACommandLineThatIsWrongGetsOneSentence(t *testing.T) {
+	folder(t, map[string]string{"parcel.yaml": parcelFile})
+	for _, tc := range []struct{ args, want string }{
+		{"serv", "rondo: there is no command serv: did you mean rondo serve?"},
+		{"frobnicate", "rondo: there is no command frobnicate: rondo --help lists them"},
+		{"topics aply", "rondo: there is no command aply: did you mean rondo topics apply?"},
+		{"serve --confg x", "rondo: unknown flag: --confg"},
+		{"serve now", "rondo: rondo serve takes no arguments, and got now: see rondo serve --help"},
+		{"serve --log xml", "rondo: --log xml is not known: choose text or json"},
+		{"serve --log-level loud", "rondo: --log-level loud is not known: choose debug, info, warn or error"},
+		{"serve", "rondo: there is no configuration file rondo.yaml: write one with app and brokers, or name it with --config (docs/configuration.md)"},
+		{"deploy", "rondo: rondo deploy needs at least one FILE: see rondo deploy --help"},
+		{"validate", "rondo: rondo validate needs at least one FILE: see rondo validate --help"},
+		{"validate nothing.yaml", "rondo: read the definition: stat nothing.yaml: no such file or directory"},
+		{"validate -o xml parcel.yaml", "rondo: -o xml is not known: choose text or json"},
+		{"explain unknown-mesage", "rondo: there is no code unknown-mesage: did you mean unknown-message?"},
+		{"dev nowhere", "rondo: nowhere is no folder: name the one with your workflow files"},
+	} {
+		t.Run(tc.args, func(t *testing.T) {
+			rondo(t, strings.Fields(tc.args)...).want(t, exitUsage, tc.want)
+		})
+	}
+}
+
+func TestAWrongConfigurationIsShownWithItsPlaces(t *testing.T) {
+	folder(t, map[string]string{"rondo.yaml": "app: shop\nbrokers: [localhost:9092]\nparttions: 8\nsasl: {mechanism: plain, user: u, password: hunter2}\n"})
+	for _, command := range []string{"serve", "deploy x.yaml", "topics plan", "topics apply"} {
+		r := rondo(t, strings.Fields(command)...)
+		if r.code != exitUsage {
+			t.Errorf("%s: exit code %d", command, r.code)
+		}
+		golden(t, "config-wrong.txt", r.stderr)
+	}
+}
+
+func TestVersionNamesThePlatform(t *testing.T) {
+	if r := rondo(t, "version"); r.code != exitDone || !strings.HasPrefix(r.stdout, "rondo ") || strings.Count(r.stdout, " ") != 3 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestCompletionIsThereForAllShells(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if r := rondo(t, "completion", shell); r.code != exitDone || !strings.Contains(r.stdout, "rondo") {
+			t.Errorf("%s: exit code %d", shell, r.code)
+		}
+	}
+	if r := rondo(t, "__complete", "explain", "config-s"); !strings.Contains(r.stdout, "config-secret") {
+		t.Errorf("codes are not completed: %s", r.stdout)
+	}
+}
+
+func TestEveryCodeCanBeExplained(t *testing.T) {
+	list := strings.Fields(rondo(t, "explain").stdout)
+	if len(list) < 20 {
+		t.Fatalf("only %d codes", len(list))
+	}
+	for _, code := range list {
+		if r := rondo(t, "explain", code); r.code != exitDone || len(r.stdout) < 80 {
+			t.Errorf("%s: exit code %d, %q", code, r.code, r.stdout)
+		}
+	}
+}
