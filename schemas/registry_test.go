@@ -76,8 +76,9 @@ func TestRegistryKeepsWhatItHasRead(t *testing.T) {
 }
 
 func TestManyLanesAskForASchemaOnce(t *testing.T) {
-	release := make(chan struct{})
+	asked, release := make(chan struct{}, 20), make(chan struct{})
 	f := newFakeRegistry(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
 		<-release
 		answerSchema(w, `"int"`)
 	})
@@ -90,16 +91,9 @@ func TestManyLanesAskForASchemaOnce(t *testing.T) {
 			}
 		})
 	}
-	for f.requests.Load() == 0 {
-		select {
-		case <-t.Context().Done():
-			t.Fatal("no request")
-		default:
-		}
-	}
+	<-asked
 	close(release)
-	wg.Wait()
-	// Lanes that came after the answer found it in memory.
+	wg.Wait() // lanes that came after the answer found it in memory
 	if n := f.requests.Load(); n != 1 {
 		t.Errorf("%d requests", n)
 	}
@@ -142,8 +136,10 @@ func TestOnlyTheRegistrysOwnAnswerCounts(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"500":              {func(w http.ResponseWriter, _ *http.Request) { answerError(w, 500, 50001) }, "HTTP 500: told by the test"},
-		"503 of a proxy":   {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>\nno", http.StatusServiceUnavailable) }, "HTTP 503: <html>"},
+		"500": {func(w http.ResponseWriter, _ *http.Request) { answerError(w, 500, 50001) }, "HTTP 500: told by the test"},
+		"503 of a proxy": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "<html>\nno", http.StatusServiceUnavailable)
+		}, "HTTP 503: <html>"},
 		"429":              {func(w http.ResponseWriter, _ *http.Request) { answerError(w, 429, 42901) }, "HTTP 429"},
 		"401":              {func(w http.ResponseWriter, _ *http.Request) { answerError(w, 401, 40101) }, "the login was refused (HTTP 401)"},
 		"404 of a proxy":   {http.NotFound, "not found, but not by a schema registry"},
