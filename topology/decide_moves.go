@@ -114,18 +114,21 @@ func (p *pass) stepOn(b *Branch) {
 	p.enter(b, n)
 }
 
-// count counts a step. Too many without an input are a fault: a loop that waits
-// for nothing is stopped, not spun.
+// count counts a step. Too many without an input stop the instance: a loop that
+// waits for nothing is not spun. No `catch` handles that, for it could be part of
+// the loop.
 func (p *pass) count(b *Branch, n *node) bool {
 	p.steps++
 	inst := p.edit()
 	inst.Steps++
-	if inst.Steps <= int64(p.plan.options.Limits.StepsUnasked) {
+	limit := p.plan.options.Limits.StepsUnasked
+	if inst.Steps <= int64(limit) {
 		return true
 	}
-	inst.Steps = 0
-	p.fault(b, n, &Fault{Kind: "limit.spin", Text: fmt.Sprintf(
-		"%d steps without an input: a loop comes back here and waits for nothing", p.plan.options.Limits.StepsUnasked)})
+	if !p.ordered(b, n) {
+		p.abort(n.place, &Fault{Kind: "limit.spin", Place: placeText(n.place, n.step.Pos), Text: fmt.Sprintf(
+			"%d steps without an input: a loop comes back here and waits for nothing", limit)})
+	}
 	return false
 }
 
@@ -208,7 +211,9 @@ func (p *pass) follow(b *Branch, n *node) {
 		p.fault(b, n, fault)
 		return
 	}
-	p.confirm(b, n)
+	if n.word != (nothing{}) { // which has changed no variable since
+		p.confirm(b, n)
+	}
 	p.passOn(b, n, to)
 }
 

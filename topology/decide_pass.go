@@ -153,9 +153,6 @@ func (p *pass) prune(b *Branch) {
 	inst.Branches = slices.DeleteFunc(inst.Branches, func(other *Branch) bool { return other == b })
 }
 
-// stands reports whether b is still a branch of the instance.
-func (p *pass) stands(b *Branch) bool { return p.inst != nil && slices.Contains(p.inst.Branches, b) }
-
 // over reports whether nothing more may happen in this pass.
 func (p *pass) over() bool { return p.broken != nil || p.halted || p.inst.Ended() }
 

@@ -28,7 +28,7 @@ func (p *pass) fireNext() {
 		p.inst = nil
 	case timerDeadline:
 		p.note("fire", "", errorDeadline)
-		p.edit().Steps = 0
+		p.timePasses()
 		p.passDeadline()
 		p.toRest()
 	default:
@@ -36,9 +36,17 @@ func (p *pass) fireNext() {
 	}
 }
 
+// timePasses begins to count steps anew, unless no time has passed since the last
+// decision: a timer that is due at once is no way out of a loop.
+func (p *pass) timePasses() {
+	if inst := p.edit(); p.at > inst.At {
+		inst.Steps = 0
+	}
+}
+
 // fire fires a timer of a step.
 func (p *pass) fire(next armed) {
-	p.edit().Steps = 0
+	p.timePasses()
 	b := p.change(p.inst.branch(next.branch))
 	n := p.nodeOf(&b.Frames[next.depth])
 	p.out.Taker = n.place

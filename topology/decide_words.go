@@ -37,8 +37,12 @@ type choosing struct {
 
 func (c *compiler) choice(n *node, a *Switch, ctx context) word {
 	w := &choosing{}
+	place := n.place
+	if !n.isStep() {
+		place += ".switch" // a reaction's own alternatives are numbered already
+	}
 	for i, step := range a.Alternatives {
-		w.alternatives = append(w.alternatives, c.node(step, fmt.Sprintf("%s.%d", n.place, i+1), roleOutcome, n, ctx))
+		w.alternatives = append(w.alternatives, c.node(step, fmt.Sprintf("%s.%d", place, i+1), roleOutcome, n, ctx))
 	}
 	return w
 }

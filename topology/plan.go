@@ -63,6 +63,13 @@ func (p *Plan) Writes() []string {
 	return p.topicsOf(func(m *message) bool { return m.goes })
 }
 
+// Listens reports whether the step at a place (Instance.Places) takes messages or
+// waits for a condition; other steps wait for a time.
+func (p *Plan) Listens(place string) bool {
+	n := p.nodes[place]
+	return n != nil && (n.listen >= 0 || len(n.word.takes()) > 0)
+}
+
 func (p *Plan) topicsOf(keep func(*message) bool) []string {
 	var out []string
 	for _, m := range p.definition.Messages {

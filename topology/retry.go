@@ -15,14 +15,14 @@ const (
 )
 
 // next returns how long to wait before the next attempt of a call whose last one
-// failed at at; false if there is none left.
+// failed at at; false if there is none left. None begins when `within` is over.
 func (r *Retry) next(call Call, at Instant) (time.Duration, bool) {
 	failed := call.Attempt - call.Base
 	if r.Attempts > 0 && failed >= r.Attempts {
 		return 0, false
 	}
 	delay := r.delay(call.Command, call.Attempt, failed)
-	if r.Within > 0 && at.Add(delay) > call.First.Add(r.Within) {
+	if r.Within > 0 && at.Add(delay) >= call.First.Add(r.Within) {
 		return 0, false
 	}
 	return delay, true

@@ -181,7 +181,7 @@ func (w *World) Keys() []string {
 }
 
 // endless bounds the decisions that follow from one input.
-const endless = 100_000
+const endless = 10_000
 
 // decide decides an input, and goes on until the instance owes nothing.
 func (w *World) decide(key string, in topology.Input) ([]Decided, error) {

@@ -1,0 +1,322 @@
+package topology_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"rondo/schemas"
+	"rondo/topology"
+	"rondo/topology/script"
+	"rondo/topology/value"
+)
+
+// TestCheckoutUnderArbitraryInputs plays anything to the checkout: the rules of
+// play hold, and what was done is undone in reverse.
+func TestCheckoutUnderArbitraryInputs(t *testing.T) {
+	src, err := os.ReadFile("../examples/checkout/checkout.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := compile(t, "../examples/checkout/checkout.yaml", string(src), topology.Limits{Held: 3, Queue: 5})
+	rapid.Check(t, func(t *rapid.T) {
+		p := newPlay(t, plan)
+		for range rapid.IntRange(1, 40).Draw(t, "length") {
+			p.step(checkoutPayload)
+		}
+		checkCompensations(t, p.decided)
+	})
+}
+
+// TestAnyWorkflowUnderArbitraryInputs plays anything to workflows that are
+// themselves made up: their steps, jumps, errors and limits.
+func TestAnyWorkflowUnderArbitraryInputs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		def := anyDefinition(t)
+		limits := topology.Limits{StepsAtOnce: 7, StepsUnasked: 40, Held: 2, Queue: 3, Starts: 2, Entries: 10, Branches: 4, Instance: 6000}
+		plan, found := topology.Compile(def, topology.Options{Application: "shop", Encode: encodeJSON, Limits: limits})
+		if found.HasErrors() {
+			t.Fatalf("compile: %v", found)
+		}
+		p := newPlay(t, plan)
+		for range rapid.IntRange(1, 30).Draw(t, "length") {
+			p.step(anyPayload)
+		}
+	})
+}
+
+// play is two worlds that get the same inputs: in one the instances stay in
+// memory, in the other each comes back from its encoded form.
+type play struct {
+	t        *rapid.T
+	memory   *script.World
+	stored   *script.World
+	decided  []script.Decided
+	incoming []*topology.Message
+}
+
+func newPlay(t *rapid.T, plan *topology.Plan) *play {
+	p := &play{t: t, memory: script.New(plan), stored: script.New(plan)}
+	p.stored.Store = func(i *topology.Instance) (*topology.Instance, error) {
+		b, err := schemas.EncodeInstance(i)
+		if err != nil {
+			return nil, err
+		}
+		return schemas.DecodeInstance(b)
+	}
+	for _, m := range plan.Definition().Messages {
+		if slices.Contains(plan.Reads(), m.Topic) && m.Key != nil {
+			p.incoming = append(p.incoming, m)
+		}
+	}
+	return p
+}
+
+type drawPayload func(t *rapid.T, message string) value.Value
+
+func (p *play) step(payload drawPayload) {
+	before := p.encodedInstances()
+	var act func(w *script.World) ([]script.Decided, error)
+	switch rapid.IntRange(0, 9).Draw(p.t, "step") {
+	case 0, 1, 2, 3, 4, 5:
+		act = p.event(payload)
+	case 6, 7, 8:
+		act = p.time()
+	default:
+		act = p.operator()
+	}
+	inMemory, err := act(p.memory)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	fromStore, err := act(p.stored)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if a, b := rendered(p.t, inMemory), rendered(p.t, fromStore); a != b {
+		p.t.Fatalf("in memory:\n%s\nfrom the store:\n%s", a, b)
+	}
+	p.decided = append(p.decided, inMemory...)
+	p.checkArguments(before)
+	for _, d := range inMemory {
+		p.checkDecision(d)
+	}
+	p.checkRest()
+	checkAttempts(p.t, p.memory.Sent)
+}
+
+func (p *play) event(payload drawPayload) func(w *script.World) ([]script.Decided, error) {
+	m := rapid.SampledFrom(p.incoming).Draw(p.t, "message")
+	in := script.Incoming{Message: m.Name, Payload: payload(p.t, m.Name)}
+	if len(p.memory.Sent) > 0 && rapid.Bool().Draw(p.t, "with an echo") {
+		in.Echo = rapid.SampledFrom(p.memory.Sent).Draw(p.t, "echo").ID
+	}
+	return func(w *script.World) ([]script.Decided, error) { return w.In(in) }
+}
+
+func (p *play) time() func(w *script.World) ([]script.Decided, error) {
+	d := rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second, 10 * time.Second, time.Minute, 10 * time.Minute}).Draw(p.t, "time")
+	if due, ok := p.memory.NextTimer(); ok && rapid.Bool().Draw(p.t, "to the next timer") {
+		d = max(0, due.Time().Sub(p.memory.Now.Time()))
+	}
+	return func(w *script.World) ([]script.Decided, error) { return w.After(d) }
+}
+
+func (p *play) operator() func(w *script.World) ([]script.Decided, error) {
+	kind := rapid.SampledFrom([]string{"cancel", "terminate", "pause", "resume", "resume", "retry", "retry", "skip", "skip", "fail", "set", "nonsense"}).Draw(p.t, "act")
+	act := &topology.Act{Kind: kind, Principal: "ann"}
+	switch kind {
+	case "set":
+		act.Data = value.MapOf(map[string]value.Value{rapid.SampledFrom([]string{"n", "card", "nobody"}).Draw(p.t, "variable"): int64(1)})
+	case "fail":
+		act.Data = rapid.SampledFrom([]value.Value{nil, "timeout", "oops"}).Draw(p.t, "error")
+	}
+	key := rapid.SampledFrom([]string{"a", "b"}).Draw(p.t, "key")
+	return func(w *script.World) ([]script.Decided, error) { return w.Act(key, act) }
+}
+
+func (p *play) encodedInstances() map[*topology.Instance][]byte {
+	out := map[*topology.Instance][]byte{}
+	for _, i := range p.memory.Instances {
+		out[i] = encoded(p.t, i)
+	}
+	return out
+}
+
+func encoded(t *rapid.T, i *topology.Instance) []byte {
+	if i == nil {
+		return nil
+	}
+	b, err := schemas.EncodeInstance(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// checkArguments: what was decided on is as it was.
+func (p *play) checkArguments(before map[*topology.Instance][]byte) {
+	for i, b := range before {
+		if !bytes.Equal(b, encoded(p.t, i)) {
+			p.t.Fatalf("a decision has changed the instance it was about: %s/%s", i.Workflow, i.Key)
+		}
+	}
+}
+
+// checkDecision: every input has an outcome; faults make incidents, and deciding
+// again gives the same.
+func (p *play) checkDecision(d script.Decided) {
+	switch {
+	case d.Decision.Outcome == "":
+		p.t.Fatalf("no outcome: %+v", d)
+	case d.Decision.Outcome == topology.Dead && d.Decision.DeadLetter == nil:
+		p.t.Fatalf("a dead letter without a reason: %+v", d)
+	case d.Decision.Fault != nil && d.Decision.Instance.Status != topology.StatusIncident:
+		p.t.Fatalf("a fault, but no incident: %+v", d)
+	}
+}
+
+// checkRest: every instance has ended, or is stopped with a reason, or each of
+// its branches waits at a named thing with a timer or for a message.
+func (p *play) checkRest() {
+	for _, key := range p.memory.Keys() {
+		i := p.memory.Instances[key]
+		switch {
+		case i.Ended():
+			if len(i.Branches) > 0 || len(i.Entries) > 0 {
+				p.t.Fatalf("%s has ended and is somewhere", key)
+			}
+		case i.Status == topology.StatusIncident:
+			if i.Incident == nil || i.Incident.Fault.Text == "" {
+				p.t.Fatalf("%s is an incident without a cause", key)
+			}
+		case i.Status != topology.StatusPaused:
+			p.checkWaiting(key, i)
+		}
+	}
+}
+
+func (p *play) checkWaiting(key string, i *topology.Instance) {
+	if i.Owes() || len(i.Branches) == 0 || i.Incident != nil {
+		p.t.Fatalf("%s is not at rest: %+v", key, i)
+	}
+	for _, b := range i.Branches {
+		top := b.Frames[len(b.Frames)-1]
+		waits := top.Timeout.Armed() || top.Wake.Armed() || p.memory.Plan.Listens(top.Place)
+		if b.Next != "" || !waits {
+			p.t.Fatalf("%s waits for nothing at %s", key, top.Place)
+		}
+	}
+}
+
+// rendered is everything that a decision says, as text.
+func rendered(t *rapid.T, decided []script.Decided) string {
+	var out strings.Builder
+	for _, d := range decided {
+		x := d.Decision
+		fmt.Fprintf(&out, "%s %s %s %s more=%v changed=%v dead=%v fault=%v\n", d.Key, x.Outcome, x.Taker, x.Status, x.More, x.Changed, x.DeadLetter, x.Fault)
+		for _, step := range x.Trace {
+			fmt.Fprintf(&out, "  %v\n", step)
+		}
+		for _, c := range x.Commands {
+			fmt.Fprintf(&out, "  %s %d %s %s %s %q %s %s\n", c.ID, c.Attempt, c.Message, c.Key, c.Step, c.Value, value.Format(c.Headers), c.Compensates)
+		}
+		fmt.Fprintf(&out, "  %x\n", encoded(t, x.Instance))
+	}
+	return out.String()
+}
+
+// checkAttempts: a command's attempts are counted from 1 without a gap, and none
+// is sent twice.
+func checkAttempts(t *rapid.T, sent []script.Sent) {
+	last := map[string]int{}
+	step := map[string]string{}
+	for _, c := range sent {
+		if c.Attempt != last[c.ID]+1 || last[c.ID] > 0 && step[c.ID] != c.Instance+" "+c.Step {
+			t.Fatalf("attempt %d of %s (%s) follows attempt %d of %s", c.Attempt, c.ID, c.Step, last[c.ID], step[c.ID])
+		}
+		last[c.ID], step[c.ID] = c.Attempt, c.Instance+" "+c.Step
+		if len(c.ID) != 32 {
+			t.Fatalf("id %q", c.ID)
+		}
+	}
+}
+
+// undoable are the steps of the checkout that have a compensation, and the
+// outcomes that say that nothing was done.
+var undoable = map[string]string{"reserve": "reserve.StockRejected", "pay": "pay.PaymentDeclined"}
+
+// checkCompensations: in each run, what was undone is what was done or is in
+// doubt, the newest first, each once; and all of it if the order has failed.
+func checkCompensations(t *rapid.T, decided []script.Decided) {
+	type run struct{ done, undone []string }
+	runs := map[string]*run{}
+	for _, d := range decided {
+		r := runs[d.Key+d.Decision.Run]
+		if r == nil {
+			r = &run{}
+			runs[d.Key+d.Decision.Run] = r
+		}
+		if len(r.done) > 0 && slices.Contains([]string{undoable["reserve"], undoable["pay"]}, takenBy(d.Decision)) {
+			r.done = r.done[:len(r.done)-1]
+		}
+		for _, c := range d.Decision.Commands {
+			switch {
+			case undoable[c.Step] != "" && c.Attempt == 1:
+				r.done = append(r.done, c.ID)
+			case c.Compensates != "":
+				r.undone = append(r.undone, c.Compensates)
+			}
+		}
+		failed := d.Decision.Status == topology.StatusFailed || d.Decision.Status == topology.StatusCancelled
+		if !failed || len(r.done) == 0 {
+			continue
+		}
+		want := slices.Clone(r.done)
+		slices.Reverse(want)
+		if !slices.Equal(want, r.undone) {
+			t.Fatalf("done %v, undone %v", r.done, r.undone)
+		}
+	}
+}
+
+// takenBy is the reaction that took an event, also where an operator has let the
+// event be decided again.
+func takenBy(d topology.Decision) string {
+	if d.Fault != nil {
+		return ""
+	}
+	return d.Taker
+}
+
+func checkoutPayload(t *rapid.T, message string) value.Value {
+	fields := map[string]value.Value{
+		"order_id":       rapid.SampledFrom([]string{"a", "b"}).Draw(t, "order"),
+		"card_token":     "c",
+		"reservation_id": rapid.SampledFrom([]string{"r-1", "r-2"}).Draw(t, "reservation"),
+		"payment_id":     rapid.SampledFrom([]string{"p-1", "p-2"}).Draw(t, "payment"),
+		"tracking_no":    "t",
+		"total":          int64(30),
+		"items":          []any{},
+		"address":        nil,
+	}
+	if message == "OrderPlaced" && rapid.IntRange(0, 9).Draw(t, "broken") == 0 {
+		delete(fields, "total")
+	}
+	return value.MapOf(fields)
+}
+
+func anyPayload(t *rapid.T, _ string) value.Value {
+	return value.MapOf(map[string]value.Value{
+		"id":   rapid.SampledFrom([]string{"a", "b"}).Draw(t, "id"),
+		"n":    rapid.SampledFrom([]value.Value{int64(0), int64(1), int64(5), nil, "text"}).Draw(t, "n"),
+		"name": rapid.SampledFrom([]string{"oops", "timeout", "s1", "s2", "exit"}).Draw(t, "name"),
+		"fill": rapid.SampledFrom([]string{"f1", "f2"}).Draw(t, "fill"),
+	})
+}
