@@ -79,6 +79,18 @@ func fill(t *testing.T, s *Store, logs []*changelog) {
 	}
 }
 
+// fillMemory makes changes that are not on disk yet.
+func fillMemory(t *testing.T, s *Store, l *changelog) {
+	t.Helper()
+	fill(t, s, []*changelog{l})
+	if err := s.flush(); err != nil {
+		t.Fatal(err)
+	}
+	o := s.Partition(0).Begin()
+	o.Put([]byte("in memory"), entry("v", 5))
+	commitAndApply(t, o, l)
+}
+
 func TestDamagedPartitionSaysSoAndIsRestoredFromTheChangelog(t *testing.T) {
 	fs := vfs.NewMem()
 	s := mustOpen(t, smallConfig(fs))
@@ -231,7 +243,7 @@ func TestFullOrBrokenDiskRefusesChangesUntilItIsWell(t *testing.T) {
 			s := mustOpen(t, d.config())
 			defer mustClose(t, s)
 			logs := []*changelog{{}}
-			fill(t, s, logs)
+			fillMemory(t, s, logs[0])
 			d.breakWith(c.fault)
 			if err := s.flush(); !errors.Is(err, c.want) {
 				t.Fatalf("flush: %v, want %v", err, c.want)
@@ -239,11 +251,11 @@ func TestFullOrBrokenDiskRefusesChangesUntilItIsWell(t *testing.T) {
 			p := s.Partition(0)
 			o := p.Begin()
 			o.Put([]byte("k"), entry("v", 1))
-			err := o.Apply(position(501))
+			err := o.Apply(position(502))
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), "data/state") {
 				t.Fatalf("apply: %v, want %v and the folder", err, c.want)
 			}
-			if err := p.Restore().Flush(position(501)); !errors.Is(err, c.want) {
+			if err := p.Restore().Flush(position(502)); !errors.Is(err, c.want) {
 				t.Fatalf("restore: %v, want %v", err, c.want)
 			}
 			if err := p.Wipe(); !errors.Is(err, c.want) {
@@ -252,13 +264,13 @@ func TestFullOrBrokenDiskRefusesChangesUntilItIsWell(t *testing.T) {
 			if s.Metrics().Writable {
 				t.Error("the metrics show nothing of it")
 			}
-			checkHolds(t, p, logs[0].replay(500)) // reading goes on, and nothing was changed
+			checkHolds(t, p, logs[0].replay(501)) // reading goes on, and nothing was changed
 			d.mend()
 			awaitWritable(t, s)
 			o = p.Begin()
 			o.Put([]byte("k"), entry("v", 1))
 			commitAndApply(t, o, logs[0])
-			checkHolds(t, p, logs[0].replay(501))
+			checkHolds(t, p, logs[0].replay(502))
 		})
 	}
 }
@@ -267,7 +279,7 @@ func TestStoreOnAFullDiskCanBeClosed(t *testing.T) {
 	for _, fault := range []error{syscall.ENOSPC, syscall.EIO} {
 		d := newFaultyDisk()
 		s := mustOpen(t, d.config())
-		fill(t, s, []*changelog{{}})
+		fillMemory(t, s, &changelog{})
 		d.breakWith(fault)
 		if err := s.Close(); err == nil {
 			t.Errorf("%v: closing lost what was in memory and said nothing", fault)

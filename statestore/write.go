@@ -18,7 +18,7 @@ type write struct {
 
 // write begins a batch with room for changes.
 func (p *Partition) write(step string, room *changes) *write {
-	const perChange = prefixBytes + entryHeaderBytes + 16 // and what Pebble adds
+	const perChange = 64 // the entry's header, the timer, and what Pebble adds
 	size := room.bytes + (len(room.list)+1)*perChange
 	return &write{partition: p, step: step, batch: p.store.db.NewBatchWithSize(size)}
 }
