@@ -10,18 +10,6 @@ import (
 
 var instanceFormat = sync.OnceValue(func() *Format { return newFormat("instance") })
 
-// EncodeInstance returns an instance as it is stored and written to the
-// changelog. Equal instances give equal bytes. It fails for a value that cannot
-// be stored, which no decision lets into an instance.
-func EncodeInstance(i *topology.Instance) ([]byte, error) {
-	w := &instanceWriter{}
-	native := w.instance(i)
-	if w.err != nil {
-		return nil, fmt.Errorf("encode instance %s/%s: %w", i.Workflow, i.Key, w.err)
-	}
-	return instanceFormat().encode(native)
-}
-
 // DecodeInstance reads what EncodeInstance wrote, in this or a former version.
 // An *UnknownFormatError reports a newer one.
 func DecodeInstance(b []byte) (*topology.Instance, error) {
@@ -37,127 +25,7 @@ func DecodeInstance(b []byte) (*topology.Instance, error) {
 	return i, nil
 }
 
-// instanceWriter turns an instance into what goavro takes. It keeps the first
-// error.
-type instanceWriter struct{ err error }
-
-func (w *instanceWriter) instance(i *topology.Instance) fields {
-	return fields{
-		"workflow": i.Workflow, "key": i.Key, "version": int32(i.Version), "run": i.Run,
-		"status": string(i.Status), "started": int64(i.Started), "at": int64(i.At),
-		"branches": arrayOf(i.Branches, w.branch),
-		"vars":     w.values(i.Vars),
-		"entries":  arrayOf(i.Entries, w.entry),
-		"held":     arrayOf(i.Held, w.kept),
-		"queue":    arrayOf(i.Queue, w.kept),
-		"starts":   arrayOf(i.Starts, w.kept),
-		"seen":     arrayOf(i.Seen, func(id string) any { return id }),
-		"incident": w.incident(i.Incident),
-		"deadline": timerNative(i.Deadline), "deadlinePassed": i.DeadlinePassed, "owed": i.Owed,
-		"sent": i.Sent, "arms": i.Arms, "made": i.Made, "steps": i.Steps,
-		"endedAt": int64(i.EndedAt), "forget": timerNative(i.Forget),
-		"failure": w.failure(i.Failure),
-		"output":  w.value(i.Output),
-		"search":  w.values(i.Search),
-	}
-}
-
-func (w *instanceWriter) value(v value.Value) any {
-	native, err := valueRecord(v)
-	if err != nil && w.err == nil {
-		w.err = err
-	}
-	return native
-}
-
-// values writes a map of variables; nil is the empty one.
-func (w *instanceWriter) values(m *value.Map) any { return w.value(m) }
-
-func (w *instanceWriter) branch(b *topology.Branch) any {
-	return fields{
-		"id": b.ID, "parent": b.Parent, "kind": string(b.Kind), "place": b.Place,
-		"frames": arrayOf(b.Frames, w.frame),
-		"next":   b.Next,
-		"vars":   w.values(b.Vars),
-	}
-}
-
-func (w *instanceWriter) frame(f topology.Frame) any {
-	entry := int64(0)
-	if f.Entry != nil {
-		entry = f.Entry.Seq
-	}
-	return fields{
-		"place": f.Place, "since": int64(f.Since),
-		"event": w.event(f.Event), "error": w.failure(f.Error),
-		"entry": entry, "mark": f.Mark,
-		"call":    callNative(f.Call),
-		"timeout": timerNative(f.Timeout), "wake": timerNative(f.Wake),
-	}
-}
-
-func (w *instanceWriter) event(e *topology.Event) any {
-	if e == nil {
-		return nil
-	}
-	return fields{"rondo.Event": fields{
-		"message": e.Message, "record": recordRefNative(e.Record), "headers": w.values(e.Headers),
-		"payload": w.value(e.Payload), "id": e.ID, "command": e.CommandID,
-	}}
-}
-
-func (w *instanceWriter) failure(f *topology.Failure) any {
-	if f == nil {
-		return nil
-	}
-	return fields{"rondo.Failure": fields{
-		"name": f.Name, "message": f.Message, "step": f.Step, "data": w.value(f.Data), "at": int64(f.At),
-		"cause": w.failure(f.Cause),
-	}}
-}
-
-func callNative(c *topology.Call) any {
-	if c == nil {
-		return nil
-	}
-	return fields{"rondo.Call": fields{
-		"command": c.Command, "attempt": int32(c.Attempt), "base": int32(c.Base), "first": int64(c.First), "over": c.Over,
-	}}
-}
-
-func timerNative(t topology.Timer) any {
-	return fields{"due": int64(t.Due), "arm": t.Arm}
-}
-
-func (w *instanceWriter) entry(e *topology.Entry) any {
-	return fields{
-		"seq": e.Seq, "place": e.Place, "branch": e.Branch, "command": e.Command, "done": e.Done, "vars": w.values(e.Vars),
-	}
-}
-
-func (w *instanceWriter) kept(k *topology.Kept) any {
-	act, err := optionalAct(k.Act)
-	if err != nil && w.err == nil {
-		w.err = err
-	}
-	return fields{"at": int64(k.At), "event": w.event(k.Event), "act": act, "timer": k.Timer}
-}
-
-func (w *instanceWriter) incident(i *topology.Incident) any {
-	if i == nil {
-		return nil
-	}
-	var input any
-	if i.Input != nil {
-		input = fields{"rondo.KeptInput": w.kept(i.Input)}
-	}
-	return fields{"rondo.Incident": fields{
-		"at": int64(i.At), "kind": i.Fault.Kind, "where": i.Fault.Place, "text": i.Fault.Text,
-		"place": i.Place, "input": input, "branch": i.Branch,
-	}}
-}
-
-// instanceReader is the way back. It keeps the first error.
+// instanceReader makes an instance of what goavro gives. It keeps the first error.
 type instanceReader struct {
 	entries map[int64]*topology.Entry // by number
 	err     error

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -99,6 +100,13 @@ func TestInstanceComesBackAsItWas(t *testing.T) {
 		if err != nil || !bytes.Equal(first, second) {
 			t.Fatalf("other bytes the second time (%v)", err)
 		}
+		native, err := instanceFormat().decode(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if byGoavro, err := instanceFormat().encode(native); err != nil || !bytes.Equal(first, byGoavro) {
+			t.Fatalf("goavro writes\n%x (%v)\nwant\n%x", byGoavro, err, first)
+		}
 		back, err := DecodeInstance(first)
 		if err != nil {
 			t.Fatal(err)
@@ -107,6 +115,18 @@ func TestInstanceComesBackAsItWas(t *testing.T) {
 			t.Fatalf("decoded\n%+v\nwant\n%+v", back, i)
 		}
 	})
+}
+
+func TestInstanceThatCannotBeStoredIsAnError(t *testing.T) {
+	deep := value.Value(nil)
+	for range value.DepthMax + 1 {
+		deep = []any{deep}
+	}
+	for _, v := range []value.Value{math.NaN(), math.Inf(1), deep, 1, mapOf1("x", mapOf1("y", math.NaN()))} {
+		if b, err := EncodeInstance(&topology.Instance{Output: v}); err == nil {
+			t.Errorf("%v became %x", v, b)
+		}
+	}
 }
 
 func TestDamagedInstanceIsAnError(t *testing.T) {
