@@ -40,6 +40,7 @@ func topics() verdict.Topics {
 		Status:      "shop.order-status",
 		Ledger:      ledger.Topic,
 		DeadLetters: processor.TopicName(app, processor.DeadLettersTopic),
+		Inbox:       processor.TopicName(app, processor.InboxTopic),
 	}
 }
 

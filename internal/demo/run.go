@@ -226,9 +226,8 @@ func (p *play) awaitEnds(ctx context.Context) error {
 func (p *play) awaitRead(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, readPatience)
 	defer cancel()
-	inputs := append([]string{p.scope.Topics.Orders}, p.scope.Topics.Events...)
-	readings := append(services.Readings(app), observer.Reading{Group: app, Topics: inputs})
-	err := observer.AwaitRead(waiting, p.cluster.brokers, p.cluster.admin, p.scope.Start, readings)
+	readings := append(services.Readings(app), observer.Reading{Group: app, Topics: p.scope.Topics.Inputs()})
+	err := observer.AwaitRead(waiting, p.cluster.brokers, p.scope.Start, readings)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return nil
 	}

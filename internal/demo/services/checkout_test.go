@@ -123,7 +123,7 @@ func (w *world) run(ctx context.Context, orders int) *verdict.Report {
 	w.clerk.work(ctx, orders)
 	w.trio.Hurry()
 	w.shop.Hurry()
-	if err := observer.AwaitRead(ctx, w.brokers, w.admin(), w.scope.Start, Readings("t")); err != nil {
+	if err := observer.AwaitRead(ctx, w.brokers, w.scope.Start, Readings("t")); err != nil {
 		w.t.Fatal(err)
 	}
 	w.stop()

@@ -38,12 +38,22 @@ type Topics struct {
 	Status      string   // outcomes of the orders
 	Ledger      string   // deeds of the services
 	DeadLetters string   // inputs that the orchestrator could not use
+	Inbox       string   // inputs that the orchestrator sends itself; "" if it has none
+}
+
+// Inputs lists the topics that the orchestrator reads.
+func (t Topics) Inputs() []string {
+	inputs := append([]string{t.Orders}, t.Events...)
+	if t.Inbox != "" {
+		inputs = append(inputs, t.Inbox)
+	}
+	return inputs
 }
 
 // All lists every topic once.
 func (t Topics) All() []string {
-	all := []string{t.Orders, t.Status, t.Ledger, t.DeadLetters}
-	return append(append(all, t.Events...), t.Commands...)
+	all := []string{t.Status, t.Ledger, t.DeadLetters}
+	return append(append(all, t.Inputs()...), t.Commands...)
 }
 
 // Books are the records of a run, each kind in the order of its partitions.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -46,7 +47,7 @@ func Read(ctx context.Context, seeds []string, scope Scope) (*Books, error) {
 		return nil, err
 	}
 	books := &Books{Run: scope.Run, Open: open}
-	if books.Unread, err = unread(ctx, admin, scope); err != nil {
+	if books.Unread, err = Unread(ctx, seeds, scope.Start, scope.Group, scope.Topics.Inputs()...); err != nil {
 		return nil, err
 	}
 	records, err := readBetween(ctx, cl, scope.Start, ends)
@@ -55,17 +56,6 @@ func Read(ctx context.Context, seeds []string, scope Scope) (*Books, error) {
 	}
 	books.file(records, scope.Topics)
 	return books, nil
-}
-
-// Between reads what is committed from one set of offsets to another, with a
-// client of its own. Partitions that one of them lacks are left out.
-func Between(ctx context.Context, seeds []string, from, to kadm.Offsets) ([]Record, error) {
-	cl, err := newReader(seeds)
-	if err != nil {
-		return nil, err
-	}
-	defer cl.Close()
-	return readBetween(ctx, cl, from, to)
 }
 
 func newReader(seeds []string) (*kgo.Client, error) {
@@ -111,35 +101,62 @@ func stableEnds(ctx context.Context, admin *kadm.Client, topics Topics) (kadm.Of
 	return stable.Offsets(), open, nil
 }
 
-// unread lists the inputs that the orchestrator's group has not committed.
-func unread(ctx context.Context, admin *kadm.Client, scope Scope) ([]Place, error) {
-	inputs := append([]string{scope.Topics.Orders}, scope.Topics.Events...)
-	ends, err := admin.ListCommittedOffsets(ctx, inputs...)
+// Unread lists, for each partition of the topics, the first record behind start
+// that a consumer group has not committed. Behind a transaction's records stands
+// its marker, which no consumer commits, so offsets alone do not tell: what is
+// left is read.
+func Unread(ctx context.Context, seeds []string, start kadm.Offsets, group string, topics ...string) ([]Place, error) {
+	cl, err := newReader(seeds)
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	admin := kadm.NewClient(cl)
+	ends, err := admin.ListCommittedOffsets(ctx, topics...)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list the ends of the inputs: %w", err)
+		return nil, fmt.Errorf("list the ends of %v: %w", topics, err)
 	}
-	committed, err := admin.FetchOffsets(ctx, scope.Group)
+	committed, err := admin.FetchOffsets(ctx, group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // which has committed nothing
+		return nil, fmt.Errorf("fetch the offsets of group %s: %w", group, err)
+	}
+	left, err := readBetween(ctx, cl, latest(ends, start, committed), ends.Offsets())
 	if err != nil {
-		return nil, fmt.Errorf("fetch the offsets of group %s: %w", scope.Group, err)
+		return nil, err
 	}
-	var behind []Place
-	ends.Each(func(end kadm.ListedOffset) {
+	return firsts(left), nil
+}
+
+// latest is where each listed partition was read to: where the run began, or
+// what was committed since.
+func latest(listed kadm.ListedOffsets, start kadm.Offsets, committed kadm.OffsetResponses) kadm.Offsets {
+	out := kadm.Offsets{}
+	listed.Each(func(l kadm.ListedOffset) {
 		at := int64(0)
-		if start, ok := scope.Start.Lookup(end.Topic, end.Partition); ok {
-			at = start.At
+		if s, ok := start.Lookup(l.Topic, l.Partition); ok {
+			at = s.At
 		}
-		if c, ok := committed.Lookup(end.Topic, end.Partition); ok {
+		if c, ok := committed.Lookup(l.Topic, l.Partition); ok {
 			at = max(at, c.At)
 		}
-		if at < end.Offset {
-			behind = append(behind, Place{end.Topic, end.Partition, at})
-		}
+		out.Add(kadm.Offset{Topic: l.Topic, Partition: l.Partition, At: at})
 	})
-	sortPlaces(behind)
-	return behind, nil
+	return out
+}
+
+// firsts are the places of the first record of each partition.
+func firsts(records []Record) []Place {
+	var out []Place
+	for _, r := range records {
+		if !slices.ContainsFunc(out, func(p Place) bool { return p.Topic == r.Topic && p.Partition == r.Partition }) {
+			out = append(out, r.Place)
+		}
+	}
+	sortPlaces(out)
+	return out
 }
 
 func sortPlaces(places []Place) {
