@@ -39,6 +39,10 @@ type Record struct {
 	Payload value.Value // null for a tombstone
 }
 
+// untyped reports whether r does not tell what it is. A tombstone has nothing to
+// be told apart by.
+func (r *Record) untyped() bool { return len(r.Types) == 0 && r.Payload != nil }
+
 // Event is a record that was matched to a message and has found its instance.
 type Event struct {
 	Message   string // its name in the definition

@@ -18,13 +18,15 @@ type Match struct {
 }
 
 // Match finds the message that a record is: the first in the file whose topic
-// and type are those of the record and whose `when` holds. It is false if no
-// message fits.
+// and type are those of the record and whose `when` holds. A record that tells
+// no type is its topic's only message, or one that `when` tells apart. It is
+// false if no message fits.
 func (p *Plan) Match(r *Record) (Match, bool) {
 	var failed *DeadLetter
 	names := &recordNames{r}
+	untyped, only := r.untyped(), len(p.topics[r.Ref.Topic]) == 1
 	for _, m := range p.topics[r.Ref.Topic] {
-		if !slices.Contains(r.Types, m.wireType()) {
+		if !slices.Contains(r.Types, m.wireType()) && !(untyped && (only || m.when != nil)) {
 			continue
 		}
 		fits, fault := m.fits(names)

@@ -1,0 +1,53 @@
+package topology
+
+import (
+	"testing"
+
+	"rondo/topology/value"
+)
+
+// matched compiles messages and returns the one that a record is; "" if none.
+func matched(t *testing.T, messages string, r *Record) string {
+	t.Helper()
+	def, found := Parse("test.yaml", []byte("workflow: w\nversion: 1\nmessages:\n"+messages+
+		"start: {A: {}}\ndo: [{rest: {listen: {A: {}, B: {}}, timeout: 1h}}]\n"), nil)
+	if found.HasErrors() {
+		t.Fatalf("%+v", found)
+	}
+	plan, found := Compile(def, Options{Application: "test"})
+	if found.HasErrors() {
+		t.Fatalf("%+v", found)
+	}
+	m, ok := plan.Match(r)
+	if !ok {
+		return ""
+	}
+	return m.Message.Name
+}
+
+func TestRecordWithoutATypeIsTheOnlyMessageOrTheOneWhoseWhenHolds(t *testing.T) {
+	payload := value.MapOf(map[string]value.Value{"hot": true})
+	const (
+		alone  = "  A: {topic: a, key: \"'k'\"}\n  B: {topic: b, key: \"'k'\"}\n"
+		shared = "  A: {topic: a, key: \"'k'\"}\n  B: {topic: a, key: \"'k'\"}\n"
+		apart  = "  A: {topic: a, key: \"'k'\", when: '!event.hot'}\n  B: {topic: a, key: \"'k'\", when: event.hot}\n"
+	)
+	for _, c := range []struct {
+		name, messages string
+		record         Record
+		want           string
+	}{
+		{"the topic's only message", alone, Record{Payload: payload}, "A"},
+		{"another type", alone, Record{Types: []string{"C"}, Payload: payload}, ""},
+		{"a tombstone", alone, Record{}, ""},
+		{"a tombstone that tells its type", alone, Record{Types: []string{"A"}}, "A"},
+		{"one of two", shared, Record{Payload: payload}, ""},
+		{"told apart by when", apart, Record{Payload: payload}, "B"},
+		{"with a type, when still counts", apart, Record{Types: []string{"A"}, Payload: payload}, ""},
+	} {
+		c.record.Ref.Topic = "a"
+		if got := matched(t, c.messages, &c.record); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
