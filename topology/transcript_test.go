@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"rondo/topology"
 	"rondo/topology/script"
@@ -90,10 +89,11 @@ func firstDifference(want, got string) string {
 
 // transcript is a world and how what it does is told.
 type transcript struct {
-	t     *testing.T
-	world *script.World
-	ids   map[string]string // command id → #1, #2, …
-	key   string            // of the last input
+	t      *testing.T
+	world  *script.World
+	out    *bytes.Buffer
+	teller *script.Teller
+	key    string // of the last input
 }
 
 // newTranscript reads the head of a file: `limits {Held: 2}`, if any, then
@@ -116,7 +116,8 @@ func newTranscript(t *testing.T, head string) *transcript {
 		}
 		name, text = filepath.Join(filepath.Dir(file), filepath.Base(file)), string(src)
 	}
-	return &transcript{t: t, world: script.New(compile(t, name, text, limits)), ids: map[string]string{}}
+	out := &bytes.Buffer{}
+	return &transcript{t: t, world: script.New(compile(t, name, text, limits)), out: out, teller: script.NewTeller(out)}
 }
 
 // compile makes a plan of YAML. A workflow without a `workflow` line gets one.
@@ -161,7 +162,7 @@ func encodeJSON(m *topology.Message, v value.Value) ([]byte, error) {
 
 // run lets something happen and tells what was decided.
 func (tr *transcript) run(head string) string {
-	var out strings.Builder
+	tr.out.Reset()
 	for _, line := range strings.Split(head, "\n") {
 		if strings.HasPrefix(line, "#") || line == "" {
 			continue
@@ -169,27 +170,26 @@ func (tr *transcript) run(head string) string {
 		word, rest, _ := strings.Cut(line, " ")
 		switch word {
 		case "in":
-			tr.in(&out, rest)
+			tr.in(rest)
 		case "after":
 			d, err := topology.ParseDuration(rest)
 			if err != nil {
 				tr.t.Fatal(err)
 			}
-			decided, err := tr.world.After(d)
-			tr.tell(&out, decided, err)
+			tr.tell(tr.world.After(d))
 		case "act":
-			tr.act(&out, rest)
+			tr.act(rest)
 		case "vars":
-			tr.vars(&out)
+			fmt.Fprintf(tr.out, "  %s\n", value.Format(tr.world.Instances[tr.key].Vars))
 		default:
 			tr.t.Fatalf("no such word: %q", line)
 		}
 	}
-	return out.String()
+	return tr.out.String()
 }
 
 // in reads `Message {payload}` with `echo=STEP` or `key=KEY` before the payload.
-func (tr *transcript) in(out *strings.Builder, text string) {
+func (tr *transcript) in(text string) {
 	words := strings.Fields(text)
 	in := script.Incoming{Message: words[0]}
 	rest := strings.TrimPrefix(text, words[0])
@@ -217,13 +217,13 @@ func (tr *transcript) in(out *strings.Builder, text string) {
 	if len(decided) > 0 {
 		tr.key = decided[0].Key
 	}
-	tr.tell(out, decided, err)
+	tr.tell(decided, err)
 }
 
 // commandOf returns the id of the command "#2", or of the latest one of a step.
 func (tr *transcript) commandOf(name string) string {
 	for i := len(tr.world.Sent) - 1; i >= 0; i-- {
-		if c := tr.world.Sent[i]; c.Step == name || tr.ids[c.ID] == name {
+		if c := tr.world.Sent[i]; c.Step == name || tr.teller.Number(c.ID) == name {
 			return c.ID
 		}
 	}
@@ -231,155 +231,18 @@ func (tr *transcript) commandOf(name string) string {
 }
 
 // act reads `cancel`, `set {x: 1}`, `fail name`.
-func (tr *transcript) act(out *strings.Builder, text string) {
+func (tr *transcript) act(text string) {
 	kind, rest, _ := strings.Cut(text, " ")
 	data, err := script.ParseValue(rest)
 	if err != nil {
 		tr.t.Fatal(err)
 	}
-	decided, err := tr.world.Act(tr.key, &topology.Act{Kind: kind, Principal: "ann", Data: data})
-	tr.tell(out, decided, err)
+	tr.tell(tr.world.Act(tr.key, &topology.Act{Kind: kind, Principal: "ann", Data: data}))
 }
 
-func (tr *transcript) vars(out *strings.Builder) {
-	fmt.Fprintf(out, "  %s\n", value.Format(tr.world.Instances[tr.key].Vars))
-}
-
-func (tr *transcript) tell(out *strings.Builder, decided []script.Decided, err error) {
+func (tr *transcript) tell(decided []script.Decided, err error) {
 	if err != nil {
 		tr.t.Fatal(err)
 	}
-	if len(decided) == 0 {
-		out.WriteString("  nothing happens\n")
-	}
-	for _, d := range decided {
-		tr.tellOne(out, d)
-	}
-}
-
-func (tr *transcript) since(at topology.Instant) string {
-	return "+" + topology.FormatDuration(time.Duration(at-script.Start)*time.Millisecond)
-}
-
-func (tr *transcript) tellOne(out *strings.Builder, d script.Decided) {
-	fmt.Fprintf(out, "%s %s", tr.since(d.At), d.Decision.Outcome)
-	if d.Decision.Taker != "" {
-		fmt.Fprintf(out, " by %s", d.Decision.Taker)
-	}
-	if d.Decision.DeadLetter != nil {
-		fmt.Fprintf(out, " letter: %s: %s", d.Decision.DeadLetter.Reason, d.Decision.DeadLetter.Text)
-	}
-	out.WriteString("\n")
-	tr.tellTrace(out, d.Decision)
-	if f := d.Decision.Fault; f != nil {
-		fmt.Fprintf(out, "  INCIDENT %s at %s: %s\n", f.Kind, f.Place, f.Text)
-	}
-	tr.tellState(out, d)
-}
-
-// tellTrace tells what happened, with the commands where they were sent.
-func (tr *transcript) tellTrace(out *strings.Builder, d topology.Decision) {
-	next := 0
-	for i, step := range d.Trace {
-		switch step.Kind {
-		case "enter":
-			continue
-		case "start", "take":
-			if step.Step == d.Taker {
-				continue
-			}
-		case "set":
-			if i > 0 && d.Trace[i-1].Kind == "set" && d.Trace[i-1].Step == step.Step {
-				continue
-			}
-			fmt.Fprintf(out, "  %s\n", strings.TrimSpace(step.Step+" sets "+strings.Join(setBy(d.Trace[i:]), ", ")))
-			continue
-		case "send", "retry":
-			tr.tellCommand(out, d.Commands[next])
-			next++
-			continue
-		}
-		fmt.Fprintf(out, "  %s\n", strings.Join(strings.Fields(step.Kind+" "+step.Step+" "+step.Text), " "))
-	}
-	if next != len(d.Commands) {
-		tr.t.Errorf("%d commands are not in the trace", len(d.Commands)-next)
-	}
-}
-
-// setBy returns the variables that one step sets, from the first entry on.
-func setBy(trace []topology.Trace) []string {
-	var names []string
-	for _, step := range trace {
-		if step.Kind != "set" || step.Step != trace[0].Step {
-			break
-		}
-		names = append(names, step.Text)
-	}
-	return names
-}
-
-func (tr *transcript) tellCommand(out *strings.Builder, c topology.Command) {
-	if tr.ids[c.ID] == "" {
-		tr.ids[c.ID] = fmt.Sprintf("#%d", len(tr.ids)+1)
-	}
-	fmt.Fprintf(out, "  %s sends %s %s %s", c.Step, c.Message, value.Format(tr.named(c.Payload)), tr.ids[c.ID])
-	if c.Attempt > 1 {
-		fmt.Fprintf(out, " attempt %d", c.Attempt)
-	}
-	if c.Compensates != "" {
-		fmt.Fprintf(out, " undoes %s", tr.ids[c.Compensates])
-	}
-	if c.Headers.Len() > 0 {
-		fmt.Fprintf(out, " headers %s", value.Format(c.Headers))
-	}
-	out.WriteString("\n")
-}
-
-// named shows ids of commands by their numbers.
-func (tr *transcript) named(v value.Value) value.Value {
-	switch v := v.(type) {
-	case string:
-		if name := tr.ids[v]; name != "" {
-			return name
-		}
-	case *value.Map:
-		for key, item := range v.All() {
-			v = v.With(key, tr.named(item))
-		}
-		return v
-	}
-	return v
-}
-
-func (tr *transcript) tellState(out *strings.Builder, d script.Decided) {
-	i := d.Decision.Instance
-	if !d.Decision.Changed || i == nil {
-		return
-	}
-	fmt.Fprintf(out, "  = %s", i.Status)
-	if len(i.Places()) > 0 {
-		fmt.Fprintf(out, " at %s", strings.Join(i.Places(), ", "))
-	}
-	if due, ok := i.NextTimer(); ok {
-		fmt.Fprintf(out, ", until %s", tr.since(due))
-	}
-	if len(i.Held) > 0 {
-		fmt.Fprintf(out, ", holds %d", len(i.Held))
-	}
-	if len(i.Queue)+len(i.Starts) > 0 {
-		fmt.Fprintf(out, ", queue of %d", len(i.Queue)+len(i.Starts))
-	}
-	if len(i.Entries) > 0 {
-		out.WriteString(", to undo:")
-		for _, e := range i.Entries {
-			fmt.Fprintf(out, " %s", e.Place)
-			if !e.Done {
-				out.WriteString("?")
-			}
-		}
-	}
-	if d.Decision.More {
-		out.WriteString(", more")
-	}
-	out.WriteString("\n")
+	tr.teller.Tell(decided)
 }

@@ -1,0 +1,170 @@
+package script
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"rondo/topology"
+	"rondo/topology/value"
+)
+
+// Teller tells decisions so that somebody who knows the business can read them:
+//
+//	+2s taken by pay.PaymentDeclined
+//	  pay.PaymentDeclined sets declines
+//	  raise pay declined
+//	  = running at new-card, until +10m2s, to undo: reserve
+//
+// Times count from Start. Commands are numbered in the order of sending: #1, #2;
+// what may have to be undone has a question mark while it is in doubt.
+type Teller struct {
+	out io.Writer
+	ids map[string]string // command id → #1
+}
+
+// NewTeller returns a Teller that writes to out, whose errors it does not see.
+func NewTeller(out io.Writer) *Teller { return &Teller{out: out, ids: map[string]string{}} }
+
+// Number returns the number of a command that was told about, like "#1"; "" for
+// another.
+func (t *Teller) Number(id string) string { return t.ids[id] }
+
+// Tell tells what was decided.
+func (t *Teller) Tell(decided []Decided) {
+	if len(decided) == 0 {
+		t.line("  nothing happens")
+	}
+	for _, d := range decided {
+		t.tell(d)
+	}
+}
+
+func (t *Teller) line(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
+
+func (t *Teller) tell(d Decided) {
+	text := since(d.At) + " " + string(d.Decision.Outcome)
+	if d.Decision.Taker != "" {
+		text += " by " + d.Decision.Taker
+	}
+	if why := d.Decision.DeadLetter; why != nil {
+		text += " letter: " + why.Reason + ": " + why.Text
+	}
+	t.line("%s", text)
+	t.trace(d.Decision)
+	if f := d.Decision.Fault; f != nil {
+		t.line("  INCIDENT %s at %s: %s", f.Kind, f.Place, f.Text)
+	}
+	if d.Decision.Changed && d.Decision.Instance != nil {
+		t.line("  = %s", stateText(d.Decision.Instance, d.Decision.More))
+	}
+}
+
+func since(at topology.Instant) string {
+	return "+" + topology.FormatDuration(time.Duration(at-Start)*time.Millisecond)
+}
+
+// trace tells what happened, with the commands where they were sent.
+func (t *Teller) trace(d topology.Decision) {
+	commands := d.Commands
+	for i := 0; i < len(d.Trace); i++ {
+		step := d.Trace[i]
+		switch step.Kind {
+		case "enter":
+		case "start", "take":
+			if step.Step != d.Taker {
+				t.line("  %s", words(step.Kind, step.Step, step.Text))
+			}
+		case "send", "retry":
+			t.command(commands[0])
+			commands = commands[1:]
+		case "set":
+			names := setBy(d.Trace[i:])
+			t.line("  %s", words(step.Step, "sets", strings.Join(names, ", ")))
+			i += len(names) - 1
+		default:
+			t.line("  %s", words(step.Kind, step.Step, step.Text))
+		}
+	}
+}
+
+func words(parts ...string) string {
+	return strings.Join(strings.Fields(strings.Join(parts, " ")), " ")
+}
+
+// setBy returns the variables that one step sets, from the first entry on.
+func setBy(trace []topology.Trace) []string {
+	var names []string
+	for _, step := range trace {
+		if step.Kind != "set" || step.Step != trace[0].Step {
+			break
+		}
+		names = append(names, step.Text)
+	}
+	return names
+}
+
+func (t *Teller) command(c topology.Command) {
+	if t.ids[c.ID] == "" {
+		t.ids[c.ID] = fmt.Sprintf("#%d", len(t.ids)+1)
+	}
+	text := fmt.Sprintf("%s sends %s %s %s", c.Step, c.Message, value.Format(t.named(c.Payload)), t.ids[c.ID])
+	if c.Attempt > 1 {
+		text += fmt.Sprintf(" attempt %d", c.Attempt)
+	}
+	if c.Compensates != "" {
+		text += " undoes " + t.ids[c.Compensates]
+	}
+	if c.Headers.Len() > 0 {
+		text += " headers " + value.Format(c.Headers)
+	}
+	t.line("  %s", text)
+}
+
+// named shows ids of commands by their numbers.
+func (t *Teller) named(v value.Value) value.Value {
+	switch v := v.(type) {
+	case string:
+		if name := t.ids[v]; name != "" {
+			return name
+		}
+	case *value.Map:
+		out := v
+		for key, item := range v.All() {
+			out = out.With(key, t.named(item))
+		}
+		return out
+	}
+	return v
+}
+
+// stateText tells where an instance stands.
+func stateText(i *topology.Instance, more bool) string {
+	text := string(i.Status)
+	if places := i.Places(); len(places) > 0 {
+		text += " at " + strings.Join(places, ", ")
+	}
+	if due, ok := i.NextTimer(); ok {
+		text += ", until " + since(due)
+	}
+	if len(i.Held) > 0 {
+		text += fmt.Sprintf(", holds %d", len(i.Held))
+	}
+	if n := len(i.Queue) + len(i.Starts); n > 0 {
+		text += fmt.Sprintf(", queue of %d", n)
+	}
+	for n, e := range i.Entries {
+		if n == 0 {
+			text += ", to undo:"
+		}
+		text += " " + e.Place
+		if !e.Done {
+			text += "?"
+		}
+	}
+	if more {
+		text += ", more"
+	}
+	return text
+}
