@@ -2,7 +2,9 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -13,8 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// preflightPatience is how long a start waits for a broker to answer.
-const preflightPatience = 10 * time.Second
+// preflightPatience is how long a start waits for a broker that is there and
+// does not answer. One that is not there is known at once.
+const preflightPatience = 30 * time.Second
 
 // transactionVersion is the feature that KIP-890 completes with level 2: every
 // transaction has an epoch of its own, so that a delayed end of one cannot hit
@@ -25,15 +28,22 @@ const (
 	metadataVersionFeature = "metadata.version"
 )
 
-// Preflight asks the cluster whether a node can keep its promise there: that a
-// broker can be reached and lets us in, and that its transactions are those of
-// Kafka 4. Warnings say what works and could be better. The error is a
-// *Refusal wherever a person has to act.
+// Preflight asks whether a node can work on the cluster: all that CheckCluster
+// asks, and that the node may be a member of its group. A client that may not
+// is told nothing: it would wait for partitions for ever.
 func Preflight(ctx context.Context, cfg Config) (warnings []string, err error) {
-	return preflight(ctx, cfg, preflightPatience)
+	return preflight(ctx, cfg, preflightPatience, checkGroup)
 }
 
-func preflight(ctx context.Context, cfg Config, patience time.Duration) ([]string, error) {
+// CheckCluster asks whether the cluster is one on which Rondo can keep its
+// promise: that a broker can be reached and lets us in, and that its
+// transactions are those of Kafka 4. Warnings say what works and could be
+// better. The error is a *Refusal wherever a person has to act.
+func CheckCluster(ctx context.Context, cfg Config) (warnings []string, err error) {
+	return preflight(ctx, cfg, preflightPatience, nil)
+}
+
+func preflight(ctx context.Context, cfg Config, patience time.Duration, more func(context.Context, Config, *kgo.Client) error) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cl, err := cfg.NewClient(kgo.DialTimeout(patience/2), kgo.RequestTimeoutOverhead(patience/2))
@@ -48,7 +58,36 @@ func preflight(ctx context.Context, cfg Config, patience time.Duration) ([]strin
 	if err != nil {
 		return nil, cfg.Explain("ask the brokers for their version", err)
 	}
-	return checkFeatures(cfg, brokers)
+	warnings, err := checkFeatures(cfg, brokers)
+	if err == nil && more != nil {
+		err = more(ctx, cfg, cl)
+	}
+	return warnings, err
+}
+
+// checkGroup refuses to start where the group may not be read. That the group
+// does not exist yet is usual; what may be done with it is then not told.
+func checkGroup(ctx context.Context, cfg Config, cl *kgo.Client) error {
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups = []string{cfg.App}
+	req.IncludeAuthorizedOperations = true
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return cfg.Explain("join group "+cfg.App, err)
+	}
+	for _, g := range resp.Groups {
+		err := kerr.ErrorForCode(g.ErrorCode)
+		if errors.Is(err, kerr.GroupAuthorizationFailed) || err == nil && !mayRead(g.AuthorizedOperations) {
+			return cfg.Explain("join group "+cfg.App, kerr.GroupAuthorizationFailed)
+		}
+	}
+	return nil
+}
+
+// mayRead looks into the bit field of allowed operations. A broker that does
+// not tell is taken to allow it.
+func mayRead(operations int32) bool {
+	return operations == math.MinInt32 || operations&(1<<kmsg.ACLOperationRead) != 0
 }
 
 // checkFeatures looks at what the brokers that answered can do. One that does

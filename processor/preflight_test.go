@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"log/slog"
+	"math"
 	"math/big"
 	"net"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -93,7 +95,7 @@ func TestPreflightSaysThatABrokerIsMute(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	_, err = preflight(shortly(t), at(l.Addr().String()), 400*time.Millisecond)
+	_, err = preflight(shortly(t), at(l.Addr().String()), 400*time.Millisecond, nil)
 	wantRefusal(t, err, Unreachable, "no broker answered in time at "+l.Addr().String())
 }
 
@@ -148,6 +150,53 @@ func TestPreflightExplainsTheLogin(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestPreflightSaysThatTheGroupMayNotBeRead(t *testing.T) {
+	allow := func(operation kmsg.ACLOperation) kfake.ACL {
+		return kfake.ACL{Resource: kmsg.ACLResourceTypeGroup, Name: "shop", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: operation, Allow: true}
+	}
+	for name, acls := range map[string][]kfake.ACL{"nothing": nil, "Read": {allow(kmsg.ACLOperationRead)}} {
+		t.Run(name, func(t *testing.T) {
+			cfg := at(fake(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.User("PLAIN", "node", "secret", acls...))...)
+			cfg.SASL = &SASL{"plain", "node", NewSecret("secret")}
+			if _, err := CheckCluster(shortly(t), cfg); err != nil {
+				t.Errorf("a command that joins no group is refused: %v", err)
+			}
+			_, err := Preflight(shortly(t), cfg)
+			if name == "Read" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantRefusal(t, err, Forbidden, "join group shop: the brokers at "+cfg.Brokers[0]+" do not allow it (GROUP_AUTHORIZATION_FAILED): give user node the missing permission")
+		})
+	}
+}
+
+func TestPreflightReadsWhatMayBeDoneWithAGroup(t *testing.T) {
+	for operations, want := range map[int32]bool{
+		math.MinInt32:                    true, // not told
+		1 << kmsg.ACLOperationRead:       true,
+		1 << kmsg.ACLOperationDescribe:   false,
+		1<<kmsg.ACLOperationDelete | 256: false,
+	} {
+		if mayRead(operations) != want {
+			t.Errorf("%b: %v", operations, !want)
+		}
+	}
+	kafkatest.Each(t, func(t *testing.T, cluster *kafkatest.Cluster) {
+		cfg := configFor(t, cluster)
+		var offsets kadm.Offsets
+		offsets.AddOffset(cluster.Topic(t, "events", 1), 0, 0, -1)
+		if err := kadm.NewClient(cluster.Client(t)).CommitAllOffsets(shortly(t), cfg.App, offsets); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Preflight(shortly(t), cfg); err != nil {
+			t.Errorf("with a group that exists: %v", err)
+		}
+	})
 }
 
 func TestPreflightExplainsTLS(t *testing.T) {
