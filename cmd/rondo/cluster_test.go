@@ -296,9 +296,10 @@ func TestServeDecidesUntilItIsStopped(t *testing.T) {
 }
 
 // exchange sends an order and waits for the command that it causes.
-func exchange(t *testing.T, cluster *kafkatest.Cluster, app string) {
+func exchange(t *testing.T, cluster *kafkatest.Cluster, app string, opts ...kgo.Opt) {
 	t.Helper()
-	client := cluster.Client(t, kgo.ConsumeTopics(app+".commands"), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	client := cluster.Client(t, append(opts, kgo.ConsumeTopics(app+".commands"),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
 	order := &kgo.Record{Topic: app + ".orders", Key: []byte("o-1"), Value: []byte(`{"type": "Ordered", "id": "o-1"}`)}

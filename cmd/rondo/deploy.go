@@ -54,7 +54,7 @@ func deploy(ctx context.Context, cfg processor.Config, paths []string, stderr io
 	if err != nil {
 		return nil, err
 	}
-	if _, err := processor.Preflight(ctx, cfg); err != nil {
+	if _, err := processor.CheckCluster(ctx, cfg); err != nil {
 		return nil, err
 	}
 	if err := processor.CheckTopics(ctx, cfg, plans); err != nil {

@@ -95,7 +95,7 @@ func withTopics(cmd *cobra.Command, configName string, do func(context.Context, 
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience)
 	defer cancel()
-	if _, err := processor.Preflight(ctx, file.Node); err != nil {
+	if _, err := processor.CheckCluster(ctx, file.Node); err != nil {
 		return err
 	}
 	plans, err := plansOf(ctx, file, cmd.ErrOrStderr())
