@@ -57,28 +57,35 @@ func (c *cluster) topic(ctx context.Context, name string) (topicFacts, error) {
 // freshTopic asks the brokers: the topic may have been created anew.
 func (c *cluster) freshTopic(ctx context.Context, name string) (topicFacts, error) {
 	facts, err := c.askTopic(ctx, name)
-	if err != nil {
-		return topicFacts{}, err
-	}
 	c.mu.Lock()
-	c.facts[name] = facts
-	c.mu.Unlock()
-	return facts, nil
+	defer c.mu.Unlock()
+	switch {
+	case err == nil:
+		c.facts[name] = facts
+	case errors.Is(err, errNoTopic):
+		delete(c.facts, name)
+	}
+	return facts, err
 }
 
 // refresh asks again for every topic that was asked for: partitions may have
-// been added, or settings changed. What cannot be had now stays as it was.
+// been added, or settings changed. What cannot be had now stays as it was,
+// except that a topic which is gone is forgotten.
 func (c *cluster) refresh(ctx context.Context) error {
 	c.mu.Lock()
 	names := slices.Sorted(maps.Keys(c.facts))
 	c.mu.Unlock()
+	var failed []error
 	for _, name := range names {
 		if _, err := c.freshTopic(ctx, name); err != nil {
-			return err
+			failed = append(failed, err)
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
+
+// errNoTopic is a topic that does not exist.
+var errNoTopic = errors.New("does not exist: create it, or run `rondo topics apply`")
 
 // batchBytes is the largest batch that a topic takes. Only topics that were
 // asked for before are written to.
@@ -98,7 +105,7 @@ func (c *cluster) askTopic(ctx context.Context, name string) (topicFacts, error)
 	}
 	detail := details[name]
 	if errors.Is(detail.Err, kerr.UnknownTopicOrPartition) || len(detail.Partitions) == 0 {
-		return topicFacts{}, fmt.Errorf("topic %s does not exist: create it, or run `rondo topics apply`", name)
+		return topicFacts{}, fmt.Errorf("topic %s %w", name, errNoTopic)
 	}
 	if detail.Err != nil {
 		return topicFacts{}, fmt.Errorf("look up topic %s: %w", name, detail.Err)
@@ -193,13 +200,10 @@ func (c *cluster) fetchOffsets(ctx context.Context, inputs []input) (map[input]c
 }
 
 func (c *cluster) offsetFetchRequest(ctx context.Context, inputs []input) (*kmsg.OffsetFetchRequest, error) {
-	byTopic := make(map[string][]int32)
-	for _, in := range inputs {
-		byTopic[in.topic] = append(byTopic[in.topic], in.partition)
-	}
+	partitions := byTopic(inputs)
 	group := kmsg.NewOffsetFetchRequestGroup()
 	group.Group = c.group
-	for _, name := range slices.Sorted(maps.Keys(byTopic)) {
+	for _, name := range slices.Sorted(maps.Keys(partitions)) {
 		facts, err := c.topic(ctx, name)
 		if err != nil {
 			return nil, err
@@ -207,7 +211,7 @@ func (c *cluster) offsetFetchRequest(ctx context.Context, inputs []input) (*kmsg
 		topic := kmsg.NewOffsetFetchRequestGroupTopic()
 		topic.Topic = name
 		topic.TopicID = facts.id // what newer brokers ask for
-		topic.Partitions = byTopic[name]
+		topic.Partitions = partitions[name]
 		group.Topics = append(group.Topics, topic)
 	}
 	request := kmsg.NewPtrOffsetFetchRequest()
@@ -261,17 +265,14 @@ const (
 )
 
 func (c *cluster) listOffsets(ctx context.Context, inputs []input, at int64, isolation int8) (map[input]int64, error) {
-	byTopic := make(map[string][]int32)
-	for _, in := range inputs {
-		byTopic[in.topic] = append(byTopic[in.topic], in.partition)
-	}
+	partitions := byTopic(inputs)
 	request := kmsg.NewPtrListOffsetsRequest()
 	request.ReplicaID = -1
 	request.IsolationLevel = isolation
-	for _, name := range slices.Sorted(maps.Keys(byTopic)) {
+	for _, name := range slices.Sorted(maps.Keys(partitions)) {
 		topic := kmsg.NewListOffsetsRequestTopic()
 		topic.Topic = name
-		for _, p := range byTopic[name] {
+		for _, p := range partitions[name] {
 			partition := kmsg.NewListOffsetsRequestTopicPartition()
 			partition.Partition = p
 			partition.CurrentLeaderEpoch = -1

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +18,8 @@ type input struct {
 	topic     string
 	partition int32
 }
+
+func inputOf(r *kgo.Record) input { return input{r.Topic, r.Partition} }
 
 func (i input) String() string { return fmt.Sprintf("%s/%d", i.topic, i.partition) }
 
@@ -43,14 +47,15 @@ type fetcher struct {
 type fetchBounds struct {
 	pollRecords int // records taken from the client at once
 	pauseAt     int // records waiting in a lane at which its inputs are paused
-	resumeAt    int // records waiting at which they are resumed
+	resumeAt    int // records waiting at which they are resumed, if their bytes allow it
+	pauseBytes  int // bytes of keys and values waiting at which they are paused; they are resumed at half of it
 }
 
 func newFetcher(client *kgo.Client) *fetcher {
 	return &fetcher{
 		client:  client,
 		orders:  make(chan func()),
-		bounds:  fetchBounds{pollRecords: 2000, pauseAt: 8000, resumeAt: 2000},
+		bounds:  fetchBounds{pollRecords: 2000, pauseAt: 8000, resumeAt: 2000, pauseBytes: 32 << 20},
 		intakes: make(map[input]*intake),
 	}
 }
@@ -121,11 +126,12 @@ func (f *fetcher) deliver(fetches kgo.Fetches) {
 }
 
 // start begins to read inputs at the given offsets and returns where the
-// records arrive. It fails only when ctx ends.
+// records arrive. It fails only when ctx ends; the order may be carried out all
+// the same, so the intake is to be stopped then too.
 func (f *fetcher) start(ctx context.Context, at map[input]int64) (*intake, error) {
-	to := &intake{inputs: at, ready: make(chan struct{}, 1), bounds: f.bounds}
-	to.pause = func() { f.client.PauseFetchPartitions(to.partitions()) }
-	to.resume = func() { f.client.ResumeFetchPartitions(to.partitions()) }
+	to := &intake{inputs: slices.Collect(maps.Keys(at)), ready: make(chan struct{}, 1), bounds: f.bounds}
+	to.pause = func() { f.client.PauseFetchPartitions(byTopic(to.inputs)) }
+	to.resume = func() { f.client.ResumeFetchPartitions(byTopic(to.inputs)) }
 	offsets := make(map[string]map[int32]kgo.Offset)
 	for in, offset := range at {
 		if offsets[in.topic] == nil {
@@ -134,7 +140,10 @@ func (f *fetcher) start(ctx context.Context, at map[input]int64) (*intake, error
 		offsets[in.topic][in.partition] = kgo.NewOffset().At(offset)
 	}
 	err := f.order(ctx, func() {
-		for in := range at {
+		// The client would go on where it is with an input that it still has,
+		// from a lane whose stop was not waited for, instead of where it shall.
+		f.drop(slices.DeleteFunc(slices.Clone(to.inputs), func(in input) bool { return f.intakes[in] == nil }))
+		for _, in := range to.inputs {
 			f.intakes[in] = to
 		}
 		to.resume() // a former lane may have left them paused
@@ -146,13 +155,16 @@ func (f *fetcher) start(ctx context.Context, at map[input]int64) (*intake, error
 // stop ends the reading of what i reads. When it returns, i gets no more records.
 func (f *fetcher) stop(ctx context.Context, i *intake) error {
 	return f.order(ctx, func() {
-		for in := range i.inputs {
-			if f.intakes[in] == i {
-				delete(f.intakes, in)
-			}
-		}
-		f.client.RemoveConsumePartitions(i.partitions())
+		f.drop(slices.DeleteFunc(slices.Clone(i.inputs), func(in input) bool { return f.intakes[in] != i }))
 	})
+}
+
+// drop ends the reading of inputs. It is called by run only.
+func (f *fetcher) drop(inputs []input) {
+	for _, in := range inputs {
+		delete(f.intakes, in)
+	}
+	f.client.RemoveConsumePartitions(byTopic(inputs))
 }
 
 func (f *fetcher) order(ctx context.Context, do func()) error {
@@ -171,10 +183,10 @@ func (f *fetcher) order(ctx context.Context, do func()) error {
 }
 
 // intake is the queue between the fetcher and one lane. It holds at most
-// pauseAt records and one poll more: above that the fetcher pauses the lane's
-// partitions, and Kafka keeps the rest.
+// pauseAt records, or pauseBytes, and one poll more: above that the fetcher
+// pauses the lane's partitions, and Kafka keeps the rest.
 type intake struct {
-	inputs map[input]int64
+	inputs []input // never changed: both sides read it
 	bounds fetchBounds
 	ready  chan struct{} // capacity 1: there is something to take
 	pause  func()
@@ -184,19 +196,26 @@ type intake struct {
 	// cannot overtake each other; they only set a flag in the client.
 	mu      sync.Mutex
 	records []*kgo.Record
+	bytes   int // of keys and values
 	err     error
 	paused  bool
 }
 
 // put appends records, and pauses the lane's partitions when too many wait.
+// Behind an error nothing is taken any more: the client may have gone back, or
+// ahead, to find where to go on.
 func (i *intake) put(records []*kgo.Record) {
 	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.err != nil {
+		return
+	}
 	i.records = append(i.records, records...)
-	if !i.paused && len(i.records) >= i.bounds.pauseAt {
+	i.bytes += payloadBytes(records)
+	if !i.paused && (len(i.records) >= i.bounds.pauseAt || i.bytes >= i.bounds.pauseBytes) {
 		i.paused = true
 		i.pause()
 	}
-	i.mu.Unlock()
 	i.signal()
 }
 
@@ -218,7 +237,8 @@ func (i *intake) take(limit int) ([]*kgo.Record, error) {
 	n := min(limit, len(i.records))
 	taken := i.records[:n:n]
 	i.records = i.records[n:]
-	if i.paused && len(i.records) <= i.bounds.resumeAt {
+	i.bytes -= payloadBytes(taken)
+	if i.paused && len(i.records) <= i.bounds.resumeAt && i.bytes <= i.bounds.pauseBytes/2 {
 		i.paused = false
 		i.resume()
 	}
@@ -228,6 +248,9 @@ func (i *intake) take(limit int) ([]*kgo.Record, error) {
 	}
 	i.records = nil // let the array go
 	if n > 0 {
+		if i.err != nil {
+			i.signal()
+		}
 		return taken, nil
 	}
 	return nil, i.err
@@ -240,9 +263,18 @@ func (i *intake) signal() {
 	}
 }
 
-func (i *intake) partitions() map[string][]int32 {
+func payloadBytes(records []*kgo.Record) int {
+	n := 0
+	for _, r := range records {
+		n += len(r.Key) + len(r.Value)
+	}
+	return n
+}
+
+// byTopic is how the client wants partitions named.
+func byTopic(inputs []input) map[string][]int32 {
 	out := make(map[string][]int32)
-	for in := range i.inputs {
+	for _, in := range inputs {
 		out[in.topic] = append(out[in.topic], in.partition)
 	}
 	return out

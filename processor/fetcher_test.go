@@ -13,7 +13,7 @@ import (
 
 // fetching starts a fetcher over a new topic of two partitions with n records
 // in each.
-func fetching(t *testing.T, cluster *kafkatest.Cluster, n int) (*fetcher, string) {
+func fetching(t *testing.T, cluster *kafkatest.Cluster, n int, bounds ...fetchBounds) (*fetcher, string) {
 	t.Helper()
 	topic := cluster.Topic(t, "source", 2)
 	producer := cluster.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -24,6 +24,9 @@ func fetching(t *testing.T, cluster *kafkatest.Cluster, n int) (*fetcher, string
 		}
 	}
 	f := newFetcher(cluster.Client(t, fetcherOptions()...))
+	for _, b := range bounds {
+		f.bounds = b
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { f.run(ctx); close(ended) }()
@@ -68,8 +71,7 @@ func TestIntakeGetsEveryRecordInOrderFromItsStart(t *testing.T) {
 // everything once it takes again.
 func TestFullIntakeIsPausedAndResumed(t *testing.T) {
 	const n = 400
-	f, topic := fetching(t, kafkatest.Embedded(t, 1), n)
-	f.bounds = fetchBounds{pollRecords: 20, pauseAt: 50, resumeAt: 10}
+	f, topic := fetching(t, kafkatest.Embedded(t, 1), n, fetchBounds{pollRecords: 20, pauseAt: 50, resumeAt: 10, pauseBytes: 1 << 20})
 	slow, err := f.start(t.Context(), map[input]int64{{topic, 0}: 0})
 	if err != nil {
 		t.Fatal(err)
