@@ -79,7 +79,7 @@ func newBatch(t *tenure) *batch {
 func (b *batch) full() bool {
 	return b.inputs >= batchInputs || b.heavy || b.tenure.lane.stopped() ||
 		b.tenure.single && b.inputs > 0 ||
-		b.inputs > 0 && b.tenure.lane.shared.clock().Sub(b.began) > batchTime
+		b.tenure.lane.shared.clock().Sub(b.began) > batchTime // markers alone, which are no inputs, must not hold it open
 }
 
 // worthCommitting reports whether the batch must be committed now. Positions
@@ -99,6 +99,17 @@ func (b *batch) keepPositions() {
 	if b.tenure.lazySince.IsZero() && !maps.Equal(b.before, b.tenure.next) {
 		b.tenure.lazySince = b.tenure.lane.shared.clock()
 	}
+}
+
+// lastRecord is the last input record of the batch; nil if only timers were
+// decided.
+func (b *batch) lastRecord() *kgo.Record {
+	for _, record := range slices.Backward(b.records) {
+		if !record.Attrs.IsControl() {
+			return record
+		}
+	}
+	return nil
 }
 
 // discard puts the tenure back to where it was before the batch.
@@ -197,17 +208,17 @@ func (b *batch) weigh(to input, bytes, maxMessageBytes int) {
 // commit writes the batch in one Kafka transaction. Errors are those of
 // Txn.Commit.
 func (b *batch) commit(ctx context.Context) error {
-	if err := b.writeProgress(); err != nil {
+	member := b.tenure.lane.identity()
+	if err := b.writeProgress(member); err != nil {
 		return err
 	}
 	b.writeChangelog()
-	member := b.tenure.lane.member.Load()
 	txn := b.tenure.ring.Begin()
 	for _, record := range b.out {
 		txn.Add(record)
 	}
 	began := time.Now()
-	err := txn.Commit(ctx, b.offsets(), *member)
+	err := txn.Commit(ctx, b.offsets(), member)
 	b.tenure.lane.shared.metrics.observeCommit(time.Since(began), len(b.out), err)
 	if err != nil {
 		return fmt.Errorf("partition %d: %w", b.tenure.lane.partition, err)
@@ -230,14 +241,15 @@ func (b *batch) offsets() Offsets {
 
 // writeProgress stages the progress record: so the changelog always equals the
 // committed offsets, and time never goes back across owners.
-func (b *batch) writeProgress() error {
+func (b *batch) writeProgress(member Member) error {
 	t := b.tenure
 	progress := schemas.Progress{
 		At:         t.at,
 		Feeders:    slices.Sorted(maps.Keys(t.feeders)),
-		Owner:      t.lane.member.Load().ID,
-		Generation: t.lane.member.Load().Generation,
+		Owner:      member.ID,
+		Generation: member.Generation,
 	}
+	progress.Inputs = append(progress.Inputs, t.unread...)
 	for in, next := range t.next {
 		progress.Inputs = append(progress.Inputs, schemas.InputPosition{
 			Topic: in.topic, TopicID: t.ids[in], Partition: in.partition, Next: next,
@@ -298,8 +310,17 @@ func (b *batch) changelogEnd() int64 {
 
 func decodeInstance(entry statestore.Entry) (*topology.Instance, error) {
 	instance, err := schemas.DecodeInstance(entry.Value)
-	if err == nil || errors.As(err, new(*schemas.UnknownFormatError)) {
-		return instance, err
+	if err != nil {
+		return nil, damaged(err)
 	}
-	return nil, errors.Join(statestore.ErrDamaged, err)
+	return instance, nil
+}
+
+// damaged says of a stored record that cannot be decoded that the store is not
+// what was written to it; unless a newer version of this program wrote it.
+func damaged(err error) error {
+	if errors.As(err, new(*schemas.UnknownFormatError)) {
+		return err
+	}
+	return errors.Join(statestore.ErrDamaged, err)
 }

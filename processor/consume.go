@@ -16,6 +16,10 @@ import (
 // consume decides one record of an input, or passes over it.
 func (b *batch) consume(ctx context.Context, record *kgo.Record) error {
 	t := b.tenure
+	in := inputOf(record)
+	if next, mine := t.next[in]; !mine || record.Offset < next {
+		return fmt.Errorf("%s came, but %v is decided up to offset %d", coordinates(record), in, next)
+	}
 	if !record.Attrs.IsControl() {
 		b.inputs++
 		if err := b.dispatch(ctx, record); err != nil {
@@ -24,13 +28,12 @@ func (b *batch) consume(ctx context.Context, record *kgo.Record) error {
 		}
 	}
 	b.records = append(b.records, record)
-	t.next[input{record.Topic, record.Partition}] = record.Offset + 1
+	t.next[in] = record.Offset + 1
 	return nil
 }
 
 func (b *batch) dispatch(ctx context.Context, record *kgo.Record) error {
 	if refused := b.tenure.refused; refused != nil && refused.is(record) {
-		b.tenure.refused = nil
 		return b.bury(ctx, record, deadLetter{DeadLetter: topology.DeadLetter{Reason: deadTooLarge, Text: refused.text}})
 	}
 	if record.Topic == b.tenure.lane.shared.topics.Inbox {
@@ -61,11 +64,12 @@ func (b *batch) consumeSource(ctx context.Context, record *kgo.Record) error {
 		return b.unmatched(ctx, record)
 	}
 	for _, m := range matches {
-		if m.dead != nil {
-			return b.bury(ctx, record, deadLetter{*m.dead, m.workflow, ""})
+		if m.dead != nil { // for this workflow; the others take the record all the same
+			if err := b.bury(ctx, record, deadLetter{*m.dead, m.workflow, ""}); err != nil {
+				return err
+			}
+			continue
 		}
-	}
-	for _, m := range matches {
 		for _, key := range m.keys {
 			if b.home(key) != b.tenure.lane.partition {
 				if err := b.forward(ctx, m.workflow, key, record); err != nil {
@@ -155,9 +159,14 @@ func (b *batch) match(ctx context.Context, record *kgo.Record, routes []Route) (
 	return out, nil
 }
 
+// add notes what one version has for the record. The newest that has a message
+// for it says whether it is dead: an older one, by which the key was somewhere
+// else, must not keep it from those that can use it.
 func (m *matched) add(v versionMatch) {
 	if v.match.Dead != nil {
-		m.dead = v.match.Dead
+		if len(m.versions) == 0 {
+			m.dead = v.match.Dead
+		}
 		return
 	}
 	m.versions = append(m.versions, v)
@@ -244,9 +253,9 @@ func (b *batch) decodeWaiting(ctx context.Context, reader *schemas.Reader, raw s
 
 // decideEvent lets one instance consider a record.
 func (b *batch) decideEvent(ctx context.Context, m matched, key string, record *kgo.Record) error {
-	newest, ok := b.tenure.lane.shared.catalog.Newest(m.workflow)
-	if !ok {
-		return nil // withdrawn since the routes were read
+	newest, err := b.newest(ctx, m.workflow, record.Topic)
+	if err != nil || newest == nil {
+		return err // nil: withdrawn since the routes were read
 	}
 	storeKey := instanceKey(m.workflow, key)
 	if err := b.continueOwed(ctx, storeKey); err != nil {
@@ -274,6 +283,21 @@ func (b *batch) decideEvent(ctx context.Context, m matched, key string, record *
 	return b.decide(ctx, version.plan, key, instance, in, record)
 }
 
+// newest is the plan by which new instances of a workflow begin; nil if the
+// workflow was withdrawn. A newest version that this node cannot use is waited
+// for: to pass over the record would lose what it begins.
+func (b *batch) newest(ctx context.Context, workflow, topic string) (*topology.Plan, error) {
+	catalog := b.tenure.lane.shared.catalog
+	return waitFor(ctx, b.tenure.lane, "the newest version of definition "+workflow, func() (*topology.Plan, error) {
+		plan, ok := catalog.Newest(workflow)
+		deployed := slices.ContainsFunc(catalog.Routes(topic), func(r Route) bool { return r.Workflow == workflow })
+		if !ok && deployed {
+			return nil, errors.New("this node cannot compile it")
+		}
+		return plan, nil
+	})
+}
+
 func (b *batch) decide(ctx context.Context, plan *topology.Plan, key string, instance *topology.Instance, in topology.Input, source *kgo.Record) error {
 	return b.stage(ctx, decisionOf{
 		plan: plan, key: key, input: in, source: source,
@@ -292,7 +316,7 @@ func (b *batch) consumeInbox(ctx context.Context, record *kgo.Record) error {
 	}
 	switch message.Kind {
 	case schemas.InboxEvent:
-		return b.consumeForwarded(ctx, message)
+		return b.consumeForwarded(ctx, message, record)
 	case schemas.InboxAct:
 		return b.consumeAct(ctx, message, record)
 	default:
@@ -305,24 +329,82 @@ func (b *batch) consumeInbox(ctx context.Context, record *kgo.Record) error {
 
 // consumeForwarded decides a record that another lane has read from its source
 // for an instance of this partition.
-func (b *batch) consumeForwarded(ctx context.Context, message schemas.Inbox) error {
+func (b *batch) consumeForwarded(ctx context.Context, message schemas.Inbox, in *kgo.Record) error {
 	record := recordOf(message)
 	b.tenure.feeders[record.Topic] = true
-	routes := b.tenure.lane.shared.catalog.Routes(record.Topic)
-	routes = slices.DeleteFunc(slices.Clone(routes), func(r Route) bool { return r.Workflow != message.Workflow })
-	matches, err := b.match(ctx, record, routes)
-	if err != nil {
+	if err := b.awaitReaders(ctx, record.Topic); err != nil {
+		return err
+	}
+	match, found, err := b.matchForwarded(ctx, message, record)
+	if err == nil && !found {
+		if err = b.syncDefinitions(ctx, message.Workflow, in); err == nil {
+			match, found, err = b.matchForwarded(ctx, message, record)
+		}
+	}
+	switch {
+	case err != nil:
 		return b.unusable(ctx, record, err)
+	case !found:
+		return b.unmatched(ctx, record)
+	case match.dead != nil:
+		return b.bury(ctx, record, deadLetter{*match.dead, match.workflow, message.Key})
 	}
-	for _, m := range matches {
-		if m.dead != nil {
-			return b.bury(ctx, record, deadLetter{*m.dead, m.workflow, message.Key})
-		}
-		if slices.Contains(m.keys, message.Key) {
-			return b.decideEvent(ctx, m, message.Key, record)
+	return b.decideEvent(ctx, match, message.Key, record)
+}
+
+// matchForwarded finds what the workflow for which a record was sent on has for it.
+func (b *batch) matchForwarded(ctx context.Context, message schemas.Inbox, record *kgo.Record) (matched, bool, error) {
+	var routes []Route
+	for _, route := range b.tenure.lane.shared.catalog.Routes(record.Topic) {
+		if route.Workflow == message.Workflow {
+			routes = append(routes, route)
 		}
 	}
-	return b.unmatched(ctx, record)
+	matches, err := b.match(ctx, record, routes)
+	if err != nil || len(matches) == 0 {
+		return matched{}, false, err
+	}
+	return matches[0], matches[0].dead != nil || slices.Contains(matches[0].keys, message.Key), nil
+}
+
+// syncDefinitions waits until this node knows the newest version of a workflow
+// that was deployed before an inbox record was written. The lane that has sent
+// the record on may have learned of it a moment earlier, and what this node
+// would pass over is nowhere else.
+func (b *batch) syncDefinitions(ctx context.Context, workflow string, record *kgo.Record) error {
+	t := b.tenure
+	if record.Offset < t.synced {
+		return nil
+	}
+	inbox := inputOf(record)
+	_, err := waitFor(ctx, t.lane, "the definitions by which "+coordinates(record)+" was sent on", func() (struct{}, error) {
+		ends, err := t.lane.shared.cluster.highWatermarks(ctx, []input{inbox})
+		if err != nil {
+			return struct{}{}, err
+		}
+		if err := t.lane.shared.knowsNewest(ctx, workflow); err != nil {
+			return struct{}{}, err
+		}
+		t.synced = ends[inbox]
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// knowsNewest returns nil if this node knows the newest version of a workflow
+// that the definitions topic holds by now.
+func (s *shared) knowsNewest(ctx context.Context, workflow string) error {
+	have, err := readDeployed(ctx, s.config, upToCommitted)
+	if err != nil {
+		return err
+	}
+	plan, known := s.catalog.Newest(workflow)
+	for _, d := range have {
+		if d.Workflow == workflow && (!known || compareVersions(d.Version, plan.Definition().Version) > 0) {
+			return fmt.Errorf("version %s of %s is deployed, and this node does not know it yet", VersionText(d.Version), workflow)
+		}
+	}
+	return nil
 }
 
 // recordOf gives a record back that was sent on, as its source had it.
@@ -397,9 +479,9 @@ func (b *batch) fireOne(ctx context.Context, instance *topology.Instance, due to
 
 // continueOwed lets an instance finish what its last decision had no room for,
 // before it considers its next input. What it still owes when the batch is
-// full is due at once, as a timer is.
+// full is due at once, as a timer is, and the input waits with the instance.
 func (b *batch) continueOwed(ctx context.Context, storeKey string) error {
-	for {
+	for !b.full() {
 		instance, err := b.instance(storeKey)
 		if err != nil || instance == nil || !instance.Owes() {
 			return err
@@ -408,6 +490,7 @@ func (b *batch) continueOwed(ctx context.Context, storeKey string) error {
 			return err
 		}
 	}
+	return nil
 }
 
 // planOf returns the plan of an instance's version. One that this node does
@@ -429,6 +512,9 @@ func waitFor[T any](ctx context.Context, l *lane, what string, ask func() (T, er
 	for failures := 0; ; failures++ {
 		answer, err := ask()
 		if err == nil {
+			if failures > stillAfter {
+				l.goesOn()
+			}
 			return answer, nil
 		}
 		if l.stopped() || ctx.Err() != nil {
@@ -436,6 +522,9 @@ func waitFor[T any](ctx context.Context, l *lane, what string, ask func() (T, er
 		}
 		if failures%10 == 0 {
 			l.log.Warn("the partition waits", "for", what, "reason", err.Error())
+		}
+		if failures >= stillAfter {
+			l.standsStill(fmt.Sprintf("waits for %s: %v", what, err))
 		}
 		l.live()
 		l.rest(ctx, retryDelay(failures))

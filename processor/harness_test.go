@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"sync"
 	"testing"
@@ -30,6 +31,7 @@ type app struct {
 	admin   *kadm.Client
 	prefix  string
 	logs    *lockedBuffer
+	dial    func(ctx context.Context, network, host string) (net.Conn, error) // of the nodes; nil: as always
 }
 
 const appPartitions = 4
@@ -123,6 +125,9 @@ func (a *app) nodeIn(dir string) *runningNode {
 	node, err := processor.NewNode(config)
 	if err != nil {
 		a.t.Fatal(err)
+	}
+	if a.dial != nil {
+		node.DialThrough(a.dial)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -31,6 +32,7 @@ type horizon struct {
 	cancel  context.CancelFunc // of the question on its way
 
 	asking    bool
+	failures  int       // in a row, of questions
 	notBefore time.Time // after a failed question
 	known     bool
 	until     topology.Instant
@@ -48,7 +50,6 @@ type horizonAnswer struct {
 const (
 	timerHold       = 30 * time.Second
 	feederPoll      = 20 * time.Millisecond
-	horizonRetry    = 200 * time.Millisecond
 	horizonDeadline = timerHold + 30*time.Second
 )
 
@@ -121,10 +122,14 @@ func (h *horizon) ask(now topology.Instant) {
 func (h *horizon) arrived(a horizonAnswer) {
 	h.asking = false
 	if a.err != nil {
-		h.tenure.lane.log.Warn("the inputs' ends are not known, timers wait", "error", a.err.Error())
-		h.notBefore = h.tenure.lane.shared.clock().Add(horizonRetry)
+		if h.failures%10 == 0 {
+			h.tenure.lane.log.Warn("the inputs' ends are not known, timers wait", "error", a.err.Error())
+		}
+		h.failures++
+		h.notBefore = h.tenure.lane.shared.clock().Add(retryDelay(h.failures))
 		return
 	}
+	h.failures = 0
 	if a.held {
 		h.tenure.lane.log.Warn("timers fire although records may still be on their way from other partitions",
 			"waited", timerHold.String())
@@ -173,6 +178,9 @@ func (q horizonQuestion) feederInputs(ctx context.Context) ([]input, error) {
 	var out []input
 	for _, topic := range q.sources {
 		facts, err := q.cluster.topic(ctx, topic)
+		if errors.Is(err, errNoTopic) {
+			continue // nothing can come from it; it must not stop the timers of all
+		}
 		if err != nil {
 			return nil, err
 		}

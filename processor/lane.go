@@ -98,6 +98,16 @@ func (l *lane) confirm(member Member) {
 	}
 }
 
+// identity is what the lane commits under from now on. What comes on changed
+// after it is newer.
+func (l *lane) identity() Member {
+	select {
+	case <-l.changed:
+	default:
+	}
+	return *l.member.Load()
+}
+
 // stop lets the transaction in flight finish, and returns when the lane has
 // stopped. When that takes longer than the grace, the transaction is cut; its
 // outcome is then found out by whoever owns the partition next.
@@ -120,9 +130,10 @@ func (l *lane) run(ctx context.Context) {
 	defer close(l.done)
 	failures := 0
 	for !l.stopped() && ctx.Err() == nil {
-		l.enter(phaseTakingOver, "")
+		l.live()
 		began := l.shared.clock()
 		err := l.own(ctx)
+		l.behind.Store(0)
 		if l.stopped() || ctx.Err() != nil {
 			return
 		}
@@ -136,7 +147,7 @@ func (l *lane) run(ctx context.Context) {
 
 // own takes over and runs until something goes wrong or the lane is stopped.
 func (l *lane) own(ctx context.Context) error {
-	t, err := l.takeOver(ctx)
+	t, err := l.takeOverUnlessStopped(ctx)
 	if err != nil {
 		return err
 	}
@@ -146,6 +157,23 @@ func (l *lane) own(ctx context.Context) error {
 	l.shared.metrics.takeoverTime.Observe(l.shared.clock().Sub(l.vacant).Seconds())
 	defer func() { l.vacant = l.shared.clock() }()
 	return t.run(ctx)
+}
+
+// takeOverUnlessStopped gives the takeover up when the lane is to stop: nothing
+// has been decided yet, and the group waits for the stop.
+func (l *lane) takeOverUnlessStopped(ctx context.Context) (*tenure, error) {
+	taking, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		select {
+		case <-l.stopping:
+			giveUp()
+		case <-over:
+		}
+	}()
+	return l.takeOver(taking)
 }
 
 // haltedRetry is how long a halted lane waits before it looks whether the
@@ -162,6 +190,7 @@ func (l *lane) judge(err error, failures int) time.Duration {
 		l.log.Error("partition halted", "reason", err.Error())
 		return haltedRetry
 	case errors.Is(err, statestore.ErrDamaged):
+		l.enter(phaseTakingOver, err.Error())
 		l.log.Error("local state damaged, rebuilding it from the changelog", "error", err.Error())
 		if err := l.store.Wipe(); err != nil {
 			l.log.Error("local state cannot be dropped: check the disk of data-dir", "error", err.Error())
@@ -171,9 +200,17 @@ func (l *lane) judge(err error, failures int) time.Duration {
 		// Either the group has given the partition to somebody else, and its
 		// callback will stop us; or a zombie woke up and will be told so. A
 		// moment of rest keeps two lanes from fencing each other in turns.
+		l.enter(phaseTakingOver, err.Error())
 		l.log.Warn("another owner has taken the partition", "error", err.Error())
 		l.shared.metrics.takeovers.WithLabelValues("fenced").Inc()
 		return max(retryDelay(failures), heartbeatInterval)
+	case errors.Is(err, ErrNotMember):
+		// The group has given the partition away, and a callback is about to
+		// say so. To take over before that would fence the new owner.
+		l.enter(phaseTakingOver, err.Error())
+		l.log.Warn("no member of the group any more", "error", err.Error())
+		l.shared.metrics.takeovers.WithLabelValues("expelled").Inc()
+		return l.shared.config.SessionTimeout
 	default:
 		l.enter(phaseTakingOver, err.Error())
 		l.log.Warn("the lane begins anew", "reason", err.Error(), "failures", failures)
@@ -182,12 +219,14 @@ func (l *lane) judge(err error, failures int) time.Duration {
 	}
 }
 
-// rest waits, but not past a stop.
+// rest waits, but not past a stop, nor past a callback of the group that
+// confirms the lane.
 func (l *lane) rest(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+	case <-l.changed:
 	case <-l.stopping:
 	case <-ctx.Done():
 	}
@@ -207,6 +246,16 @@ func (l *lane) enter(p phase, reason string) {
 	l.reason.Store(&reason)
 	l.live()
 }
+
+// stillAfter is how many failures in a row make a running lane one that stands
+// still, in the node's status.
+const stillAfter = 3
+
+// standsStill notes why a running lane decides nothing.
+func (l *lane) standsStill(why string) { l.reason.Store(&why) }
+
+// goesOn takes that back.
+func (l *lane) goesOn() { l.enter(phase(l.phase.Load()), "") }
 
 // progress notes how many changelog offsets are still to be restored.
 func (l *lane) progress(behind int64) {

@@ -25,14 +25,16 @@ type membership struct {
 	shared *shared
 	client *kgo.Client
 	log    *slog.Logger
-	joined chan struct{} // closed by the first assignment
 
-	mu         sync.Mutex // guards what follows; never held while a lane stops
-	owned      map[input]bool
-	lanes      map[int32]*runningLane
+	// Touched by the node's loop only.
 	subscribed []string
-	assigned   bool
-	leaving    bool
+	missing    map[string]bool // topics of definitions that cannot be read, as was logged
+
+	mu       sync.Mutex // guards what follows; never held while a lane stops
+	owned    map[input]bool
+	lanes    map[int32]*runningLane
+	assigned bool // a member of the group
+	leaving  bool
 }
 
 type runningLane struct {
@@ -44,15 +46,16 @@ type runningLane struct {
 // joinGroup begins the membership. Partitions come by callbacks, soon after.
 func joinGroup(ctx context.Context, s *shared) (*membership, error) {
 	m := &membership{
-		ctx:    ctx,
-		shared: s,
-		log:    s.config.Log,
-		owned:  make(map[input]bool),
-		lanes:  make(map[int32]*runningLane),
+		ctx:     ctx,
+		shared:  s,
+		log:     s.config.Log,
+		owned:   make(map[input]bool),
+		lanes:   make(map[int32]*runningLane),
+		missing: make(map[string]bool),
 	}
 	m.subscribed = m.readable(ctx, s.catalog.Sources())
 	topics := append([]string{s.topics.Inbox}, m.subscribed...)
-	client, err := s.config.NewClient(
+	client, err := s.newClient(
 		kgo.ConsumerGroup(s.config.App),
 		kgo.ConsumeTopics(topics...),
 		kgo.Balancers(newBalancer(s.topics.Inbox)),
@@ -64,7 +67,7 @@ func joinGroup(ctx context.Context, s *shared) (*membership, error) {
 		kgo.MetadataMinAge(100*time.Millisecond),
 		kgo.OnPartitionsAssigned(func(_ context.Context, client *kgo.Client, added map[string][]int32) { m.gain(client, added) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { m.lose(gone) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { m.lose(gone) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { m.expelled(gone) }),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("join group %s: %w", s.config.App, err)
@@ -112,6 +115,15 @@ func (m *membership) lose(gone map[string][]int32) {
 	changed := m.changedLanes()
 	m.mu.Unlock()
 	m.stop(changed)
+}
+
+// expelled is told when the place in the group is lost: the session timed out,
+// or no coordinator answers.
+func (m *membership) expelled(gone map[string][]int32) {
+	m.mu.Lock()
+	m.assigned = false
+	m.mu.Unlock()
+	m.lose(gone)
 }
 
 // changedLanes returns the running lanes whose inputs are no longer what is
@@ -205,9 +217,13 @@ func (m *membership) readable(ctx context.Context, topics []string) []string {
 	var out []string
 	for _, topic := range topics {
 		if _, err := m.shared.cluster.topic(ctx, topic); err != nil {
-			m.log.Warn("a definition reads a topic that cannot be read", "topic", topic, "error", err.Error())
+			if !m.missing[topic] && ctx.Err() == nil {
+				m.log.Warn("a definition reads a topic that cannot be read", "topic", topic, "error", err.Error())
+			}
+			m.missing[topic] = true
 			continue
 		}
+		delete(m.missing, topic)
 		out = append(out, topic)
 	}
 	return out
@@ -235,7 +251,7 @@ func (m *membership) status() Status {
 	defer m.mu.Unlock()
 	s := Status{Live: true, Ready: m.assigned}
 	if !m.assigned {
-		s.Reason = "waiting for the group's first assignment"
+		s.Reason = "waiting for the group's assignment"
 	}
 	s.Partitions.Owned = len(m.lanes)
 	now := m.shared.clock()
@@ -244,6 +260,10 @@ func (m *membership) status() Status {
 		switch phase(l.phase.Load()) {
 		case phaseRunning:
 			s.Partitions.Running++
+			if why := l.reason.Load(); why != nil && *why != "" {
+				s.Ready = false
+				s.Reason = fmt.Sprintf("partition %d stands still: %s", p, *why)
+			}
 		case phaseTakingOver:
 			s.Partitions.Restoring++
 			s.Ready = false

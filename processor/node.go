@@ -21,6 +21,8 @@ type Node struct {
 	log     *slog.Logger
 	metrics *metrics
 
+	newClient func(...kgo.Opt) (*kgo.Client, error) // for the membership, the fetcher and the lanes
+
 	mu         sync.Mutex // guards what follows; never held across I/O
 	membership *membership
 	joining    string // what Run is doing before it has joined
@@ -52,7 +54,9 @@ func NewNode(config Config) (*Node, error) {
 		topics:  config.OwnTopics(),
 		log:     config.Log,
 		metrics: newMetrics(config.Metrics),
-		joining: "starting",
+
+		newClient: config.NewClient,
+		joining:   "starting",
 	}, nil
 }
 
@@ -85,7 +89,7 @@ func (n *Node) preflight(ctx context.Context) error {
 }
 
 func (n *Node) runWith(ctx context.Context, store *statestore.Store) error {
-	client, err := n.config.NewClient(kgo.MetadataMinAge(100 * time.Millisecond))
+	client, err := n.newClient(kgo.MetadataMinAge(100 * time.Millisecond))
 	if err != nil {
 		return err
 	}
@@ -103,7 +107,7 @@ func (n *Node) runWith(ctx context.Context, store *statestore.Store) error {
 		return err
 	}
 
-	fetching, err := n.config.NewClient(fetcherOptions()...)
+	fetching, err := n.newClient(fetcherOptions()...)
 	if err != nil {
 		return err
 	}
@@ -116,7 +120,7 @@ func (n *Node) runWith(ctx context.Context, store *statestore.Store) error {
 		fetcher:   newFetcher(fetching),
 		store:     store,
 		metrics:   n.metrics,
-		newClient: n.config.NewClient,
+		newClient: n.newClient,
 		clock:     time.Now,
 	}
 	return n.member(ctx, s)

@@ -135,10 +135,19 @@ func (r restoration) follow(ctx context.Context, from int64, into *statestore.Re
 			next = record.Offset + 1
 			records++
 		}
+		if into.Pending() >= restoreStep {
+			if err := into.Flush(r.position(next)); err != nil {
+				return next, records, err
+			}
+		}
 		r.lane.progress(r.end - next)
 	}
 	return next, records, nil
 }
+
+// restoreStep is after how many bytes the store's position moves, so that a
+// restore which is broken off goes on there.
+const restoreStep = 16 << 20
 
 // restoreSilence is how long a changelog may yield nothing before the lane
 // says so and starts again. An open transaction of a client that is neither

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"rondo/schemas"
@@ -105,7 +106,7 @@ func (l *lane) storedProgress() (schemas.Progress, bool, error) {
 	}
 	progress, err := schemas.DecodeProgress(entry.Value)
 	if err != nil {
-		return schemas.Progress{}, false, fmt.Errorf("progress record of partition %d: %w", l.partition, err)
+		return schemas.Progress{}, false, fmt.Errorf("progress record of partition %d: %w", l.partition, damaged(err))
 	}
 	return progress, true, nil
 }
@@ -116,7 +117,8 @@ type start struct {
 	ids     map[input]topicID
 	at      topology.Instant // of the last decision
 	feeders map[string]bool
-	fresh   bool // some offsets are in no progress record yet
+	unread  []schemas.InputPosition // of inputs in the progress record that the lane does not read now
+	fresh   bool                    // some offsets are in no progress record yet
 }
 
 // startingPoint compares what the group and the changelog say of each input,
@@ -133,7 +135,11 @@ func (l *lane) startingPoint(ctx context.Context, offsets map[input]committed, p
 	}
 	known := make(map[input]schemas.InputPosition)
 	for _, p := range progress.Inputs {
-		known[input{p.Topic, p.Partition}] = p
+		in := input{p.Topic, p.Partition}
+		known[in] = p
+		if !slices.Contains(l.inputs, in) {
+			s.unread = append(s.unread, p)
+		}
 	}
 	for _, in := range l.inputs {
 		facts, err := l.shared.cluster.freshTopic(ctx, in.topic)
@@ -161,7 +167,10 @@ func (l *lane) startingPoint(ctx context.Context, offsets map[input]committed, p
 			s.next[in] = group.next
 			s.fresh = true
 		default:
-			if s.next[in], err = l.firstOffset(ctx, in); err != nil {
+			// A partition that was added to a topic holds nothing that was
+			// there before the topic was first read.
+			added := slices.ContainsFunc(progress.Inputs, func(p schemas.InputPosition) bool { return p.Topic == in.topic })
+			if s.next[in], err = l.firstOffset(ctx, in, added); err != nil {
 				return s, err
 			}
 			s.fresh = true
@@ -170,11 +179,12 @@ func (l *lane) startingPoint(ctx context.Context, offsets map[input]committed, p
 	return s, l.checkReadable(ctx, s.next)
 }
 
-// firstOffset is where an input begins that was never read: the inbox at its
-// start, a source where the configuration says.
-func (l *lane) firstOffset(ctx context.Context, in input) (int64, error) {
+// firstOffset is where an input begins that was never read: the inbox, and a
+// partition added to a source, at its start, a source where the configuration
+// says.
+func (l *lane) firstOffset(ctx context.Context, in input, added bool) (int64, error) {
 	from := l.shared.config.Sources[in.topic].From
-	if in.topic == l.shared.topics.Inbox {
+	if added || in.topic == l.shared.topics.Inbox {
 		from = FromEarliest()
 	}
 	var offsets map[input]int64

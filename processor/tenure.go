@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"rondo/schemas"
 	"rondo/topology"
 )
 
@@ -21,16 +22,18 @@ type tenure struct {
 
 	next    map[input]int64 // of each input, the next record to read; what is committed, plus what the open batch holds
 	ids     map[input]topicID
-	at      topology.Instant // of the last decision
-	feeders map[string]bool  // topics whose records have come through the inbox
+	at      topology.Instant        // of the last decision
+	feeders map[string]bool         // topics whose records have come through the inbox
+	unread  []schemas.InputPosition // of inputs that the lane has read and does not read now
 
 	intake  *intake
 	waiting []*kgo.Record // taken from the intake, not decided yet
 	cache   *instanceCache
-	horizon *horizon // how far timers may fire
-	single  bool     // decide one input per transaction: the last batch had a record that was refused
-	refused *refusedInput
-	aborts  int // in a row
+	horizon *horizon      // how far timers may fire
+	single  bool          // decide one input per transaction: the last batch had a record that was refused
+	refused *refusedInput // until a transaction has been committed
+	aborts  int           // in a row
+	synced  int64         // offset of the inbox up to which this node knows the definitions that others went by
 
 	// lazySince is when the positions moved without anything to write; zero if
 	// they have not. Such positions are committed when the lane is idle.
@@ -46,6 +49,7 @@ func newTenure(l *lane, ring *Ring, changelog topicFacts, s start) *tenure {
 		ids:       s.ids,
 		at:        s.at,
 		feeders:   s.feeders,
+		unread:    s.unread,
 		cache:     newInstanceCache(cachedInstances),
 	}
 	t.horizon = newHorizon(t)
@@ -67,11 +71,11 @@ const (
 // run is the lane's loop: what has come and what is due is decided, committed
 // in one transaction, and applied; or, if that failed, decided again.
 func (t *tenure) run(ctx context.Context) error {
+	defer t.leave()
 	var err error
 	if t.intake, err = t.lane.shared.fetcher.start(ctx, t.next); err != nil {
 		return err
 	}
-	defer t.leave()
 	for {
 		if err := t.wait(ctx); err != nil {
 			return err
@@ -119,6 +123,9 @@ func (t *tenure) settle(ctx context.Context, b *batch) error {
 	err := b.commit(ctx)
 	switch {
 	case err == nil:
+		if t.aborts > 0 {
+			t.lane.goesOn()
+		}
 		t.single, t.refused, t.aborts = false, nil, 0
 		return b.apply()
 	case errors.Is(err, ErrAborted):
@@ -145,6 +152,9 @@ func (t *tenure) replay(ctx context.Context, b *batch, cause error) error {
 	default:
 		t.aborts++
 		t.lane.log.Warn("transaction aborted, deciding again", "error", cause.Error(), "times", t.aborts)
+		if t.aborts >= stillAfter {
+			t.lane.standsStill(cause.Error())
+		}
 		t.lane.rest(ctx, retryDelay(t.aborts))
 		return nil
 	}
@@ -159,25 +169,29 @@ type refusedInput struct {
 }
 
 func (r *refusedInput) is(record *kgo.Record) bool {
-	return r.input == input{record.Topic, record.Partition} && r.offset == record.Offset
+	return r.input == inputOf(record) && r.offset == record.Offset
 }
 
 // isolate finds the input whose records are refused: first by deciding one
-// input per transaction, then by its being alone in one.
+// input per transaction, then by its being alone in one. If not even the dead
+// letter that it becomes can be written, an operator must act.
 func (t *tenure) isolate(b *batch, cause *RecordError) error {
-	if !t.single || len(b.records) == 0 {
-		if t.single {
-			return halt("a timer's decision cannot be written: %v. Raise max.message.bytes of the topic", cause)
-		}
+	culprit := b.lastRecord()
+	switch {
+	case !t.single:
 		t.lane.log.Warn("a record was refused: deciding again, input by input", "error", cause.Error())
 		t.single = true
-		return nil
-	}
-	last := b.records[len(b.records)-1]
-	t.refused = &refusedInput{
-		input:  input{last.Topic, last.Partition},
-		offset: last.Offset,
-		text:   fmt.Sprintf("what it leads to cannot be written: %v. Raise max.message.bytes of the topic, or send less", cause),
+	case culprit == nil:
+		return halt("a timer's decision cannot be written: %v. Raise max.message.bytes of the topic", cause)
+	case t.refused != nil && t.refused.is(culprit):
+		return halt("%s cannot be decided, and not even a dead letter can be written: %v. Raise max.message.bytes of the topic",
+			coordinates(culprit), cause)
+	default:
+		t.refused = &refusedInput{
+			input:  inputOf(culprit),
+			offset: culprit.Offset,
+			text:   fmt.Sprintf("what it leads to cannot be written: %v. Raise max.message.bytes of the topic, or send less", cause),
+		}
 	}
 	return nil
 }
@@ -272,12 +286,10 @@ func (t *tenure) explainRead(ctx context.Context, err error) error {
 // writeStart commits where reading begins, before anything is read: from then
 // on the changelog knows it, whatever happens to the group's offsets.
 func (t *tenure) writeStart(ctx context.Context) error {
-	b := newBatch(t)
-	b.urgent = true
-	if err := b.commit(ctx); err != nil {
+	if err := t.commitPositions(ctx); err != nil {
 		return fmt.Errorf("write the starting point of partition %d: %w", t.lane.partition, err)
 	}
-	return b.apply()
+	return nil
 }
 
 // finish commits positions that wait for company, so that the group's lag is
@@ -286,15 +298,23 @@ func (t *tenure) finish(ctx context.Context) error {
 	if t.lazySince.IsZero() {
 		return nil
 	}
+	return t.commitPositions(ctx)
+}
+
+// commitPositions runs a transaction of nothing but the inputs' positions.
+func (t *tenure) commitPositions(ctx context.Context) error {
 	b := newBatch(t)
-	b.urgent = true
 	if err := b.commit(ctx); err != nil {
+		b.discard()
 		return err
 	}
 	return b.apply()
 }
 
 // leave stops reading. It must not hang when the node is going down.
+//
+// It takes its time from no other context: an input that was left running would
+// go on where it is when a lane of this node starts it again.
 func (t *tenure) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
