@@ -93,13 +93,15 @@ func fillMemory(t *testing.T, s *Store, l *changelog) {
 
 func TestDamagedPartitionSaysSoAndIsRestoredFromTheChangelog(t *testing.T) {
 	fs := vfs.NewMem()
-	s := mustOpen(t, smallConfig(fs))
+	config := smallConfig(fs)
+	config.MemTableBytes = 8 << 20 // both partitions come into one table
+	s := mustOpen(t, config)
 	logs := []*changelog{{}, {}}
 	fill(t, s, logs)
 	mustClose(t, s)
 	rewrite(t, fs, "*.sst", func(table []byte) { table[100] ^= 0xff }) // in the first block: partition 0
 
-	s = mustOpen(t, smallConfig(fs))
+	s = mustOpen(t, config)
 	defer func() { mustClose(t, s) }()
 	p := s.Partition(0)
 	_, _, err := p.Position()
@@ -123,7 +125,7 @@ func TestDamagedPartitionSaysSoAndIsRestoredFromTheChangelog(t *testing.T) {
 		t.Fatalf("the damage is still in the tables: %v", err)
 	}
 	mustClose(t, s)
-	s = mustOpen(t, smallConfig(fs))
+	s = mustOpen(t, config)
 	checkHolds(t, s.Partition(0), logs[0].replay(500))
 	checkHolds(t, s.Partition(1), logs[1].replay(500))
 }

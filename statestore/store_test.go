@@ -146,6 +146,21 @@ func TestWipedPartitionHasNoPositionAndCanBeRestored(t *testing.T) {
 	checkHolds(t, p, l.replay(2))
 }
 
+func TestRestoreReplacesWhatWasSeenBefore(t *testing.T) {
+	s := openMem(t)
+	p := s.Partition(0)
+	var l changelog
+	for _, due := range []int64{10, 30} {
+		o := p.Begin()
+		o.Put([]byte("k"), entry("mine", due))
+		commitAndApply(t, o, &l)
+		e := entry("of another owner", due+10)
+		l.append(record{"k", &e})
+		catchUp(t, p, &l)
+		checkHolds(t, s.Partition(0), model{"k": e})
+	}
+}
+
 func TestScanKeepsToItsPrefixAndStopsAtAnError(t *testing.T) {
 	p := openMem(t).Partition(0)
 	o := p.Begin()

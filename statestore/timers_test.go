@@ -189,9 +189,10 @@ func TestCursorFollowsTheEarliestTimer(t *testing.T) {
 	if due, found := p.NextDue(); found {
 		t.Errorf("a timer is left, due at %d", due)
 	}
+	change("e", 900)
 	change("e", 0)
-	if got := cursor(); got < newTimerKey(50, nil) {
-		t.Errorf("with no timer left the cursor went back to %q", got)
+	if got, want := cursor(), newTimerKey(900, []byte("e")); got != want {
+		t.Errorf("with no timer left the cursor is at %q, want where the last was, %q", got, want)
 	}
 }
 
