@@ -1,0 +1,56 @@
+# Everything that the project can do with one word. `make help` lists it.
+
+GO        ?= go
+NODES     ?= 1
+ORDERS    ?= 2000
+# 0 leaves out the 70,000 transactions by which producer ids rotate.
+RONDO_SOAK ?= 1
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.PHONY: build
+build: ## the binary, into bin/rondo
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/rondo ./cmd/rondo
+
+.PHONY: test
+test: vet ## all tests: unit, transcript, property, end to end on the embedded broker and on real Kafka
+# One package after the other: several start clusters of their own.
+	RONDO_SOAK=$(RONDO_SOAK) $(GO) test -p 1 -timeout 40m ./...
+
+.PHONY: race
+race: ## the packages with goroutines under the race detector
+	RONDO_KAFKA=embedded $(GO) test -race -short -timeout 25m ./processor ./statestore ./console ./schemas ./internal/...
+
+.PHONY: vet
+vet: ## go vet, staticcheck, formatting, generated files
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted: run gofmt -w on"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+
+.PHONY: generate
+generate: ## write the golden files and the generated parts of the documentation anew; tests check that they are up to date
+	$(GO) test ./topology ./schemas ./internal/config -update
+	RONDO_KAFKA=embedded $(GO) test ./cmd/rondo -update
+
+.PHONY: kafka
+kafka: ## a real Kafka on loopback until Ctrl-C; NODES=3 for three brokers
+	scripts/kafka.sh $(NODES)
+
+.PHONY: demo
+demo: ## the checkout, end to end, with kills
+	$(GO) run ./cmd/rondo demo --orders $(ORDERS) --kill
+
+.PHONY: demo-check
+demo-check: build ## the demo with kills, checked: on the embedded broker and on a real Kafka
+	bin/rondo demo --orders $(ORDERS) --kill --json
+	scripts/with-kafka.sh bin/rondo demo --orders $(ORDERS) --kill --json --brokers {}
+
+.PHONY: bench
+bench: ## benchmarks of the packages
+	$(GO) test -run '^$$' -bench . -benchmem ./topology/... ./schemas ./statestore
+
+.PHONY: bench-ring
+bench-ring: ## the transaction ring beside kgo's GroupTransactSession, on real Kafka
+	$(GO) test -run '^$$' -bench Ring -benchtime 1x -timeout 15m ./processor
