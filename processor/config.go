@@ -135,6 +135,11 @@ type Config struct {
 	// Sources are settings of single input topics, by topic.
 	Sources map[string]Source
 
+	// From is where the reading of topics begins that Sources does not name.
+	//
+	// Default: latest.
+	From From
+
 	// Log receives what an operator may have to act on; payloads never.
 	//
 	// Default: slog.Default().
