@@ -140,7 +140,7 @@ func TestEveryOrderEndsWithAnOrchestratorThatRetries(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	const orders = 200
+	const orders = 120
 	w := newWorld(t, ctx, 7)
 	r := w.run(ctx, orders)
 	for _, v := range r.Violations {
@@ -170,7 +170,7 @@ func TestTheVerdictFindsWhatABrokenOrchestratorDoes(t *testing.T) {
 			w := newWorld(t, ctx, 7)
 			w.clerk.flaw = flaw
 			found := 0
-			for _, v := range w.run(ctx, 60).Violations {
+			for _, v := range w.run(ctx, 40).Violations {
 				if v.Code == want {
 					found++
 				}

@@ -106,9 +106,9 @@ func (r *Report) writeCounts(b *strings.Builder) {
 		r.Orders, r.Completed, r.Failed, r.Compensated, r.Unfinished, r.Lost)
 	fmt.Fprintf(b, "%d commands, %d of them retries; %d duplicates", r.Commands, r.Retries, r.DuplicateCommands)
 	if r.Kills > 0 {
-		fmt.Fprintf(b, "; %d nodes killed", r.Kills)
+		fmt.Fprintf(b, "; nodes killed %d times", r.Kills)
 	}
-	b.WriteByte('\n')
+	fmt.Fprintf(b, "; %.0f s, seed %d\n", r.Seconds, r.Seed)
 }
 
 func (r *Report) writeLatency(b *strings.Builder) {

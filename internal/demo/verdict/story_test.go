@@ -185,17 +185,6 @@ func (s *story) without(id string, attempts ...int) {
 	s.books.Commands = kept
 }
 
-// withoutOrder drops every command of an order.
-func (s *story) withoutOrder(order string) {
-	var kept []Record
-	for _, r := range s.books.Commands {
-		if r.Key != order {
-			kept = append(kept, r)
-		}
-	}
-	s.books.Commands = kept
-}
-
 // withoutDeed drops the deeds of one command.
 func (s *story) withoutDeed(command string) {
 	var kept []Record
