@@ -1,0 +1,200 @@
+package processor_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"rondo/internal/kafkatest"
+	"rondo/processor"
+	"rondo/topology"
+)
+
+// deploy publishes definitions while the application runs.
+func (a *app) deploy(texts ...string) {
+	a.t.Helper()
+	var defs []*topology.Definition
+	for _, text := range texts {
+		defs = append(defs, a.parse(text))
+	}
+	if _, err := processor.Deploy(a.t.Context(), a.config.WithDefaults(), defs, "test"); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// Nobody knows whether a reply lies unread as long as the inputs' ends cannot
+// be asked for: no call times out.
+func TestTimersWaitWhileTheEndsOfInputsAreNotKnown(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), strings.ReplaceAll(job, "400ms", "1500ms"))
+	a.create(nil)
+	node := a.node()
+	a.ready(node)
+	work := a.follow("work")
+	a.produce("in", "j-1", begin("j-1", 1))
+	work.next(1)
+	ends := a.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.UnknownServerError, Count: -1})
+	if err := ends.Wait(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	work.none(700 * time.Millisecond)
+	if s := node.Status(); s.Partitions.Running != appPartitions {
+		t.Errorf("the lanes stopped: %+v", s)
+	}
+	ends.Remove()
+	for i, r := range work.next(2) {
+		if header(r, "rondo-attempt") != fmt.Sprint(i+2) {
+			t.Errorf("attempt %d: %s", i+2, describe(r))
+		}
+	}
+}
+
+// A definition is deployed before its topics: they are waited for, and nothing
+// else is.
+func TestDefinitionWhoseTopicsAreMissingConcernsNoOther(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), job)
+	a.create(nil)
+	node := a.node()
+	a.ready(node)
+	work, out := a.follow("work"), a.follow("out")
+	later := strings.NewReplacer("workflow: job", "workflow: later", "%s.in", "%s.later-in", "%s.work", "%s.later-work",
+		"timeout: 400ms", "timeout: 1h").Replace(job)
+	a.deploy(later)
+	a.produce("in", "j-1", begin("j-1", 1))
+	work.next(3) // timers fire
+	if end := out.next(1)[0]; field(t, end, "result") != "none" {
+		t.Errorf("end: %s", describe(end))
+	}
+
+	create := func(name string) {
+		if err := a.cluster.Fake.CreateTopic(a.topic(name), appPartitions, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create("later-in")
+	a.config.Sources[a.topic("later-in")] = processor.Source{From: processor.FromEarliest()}
+	a.produce("later-in", "l-1", begin("l-1", 5))
+	a.await("a lane to wait for the topic of a command", func() bool {
+		s := node.Status()
+		return !s.Ready && strings.Contains(s.Reason, a.topic("later-work"))
+	})
+	create("later-work")
+	if command := a.follow("later-work").next(1)[0]; field(t, command, "n") != 5.0 {
+		t.Errorf("command: %s", describe(command))
+	}
+	a.await("the node to be ready", func() bool { return node.Status().Ready })
+}
+
+// wordy sends on what it gets to a topic that may not take it.
+const wordy = `
+workflow: wordy
+version: 1
+messages:
+  Say:  {topic: %s.in, key: event.id}
+  Said: {topic: %s.out}
+start: {Say: {set: {text: =event.text}}}
+do:
+  - say: {send: Said, with: {text: =text}}
+`
+
+func say(id string, bytes int) string {
+	// Not compressible: brokers look at what is written.
+	var text strings.Builder
+	for x := uint64(1); text.Len() < bytes; x = x*6364136223846793005 + 1442695040888963407 {
+		fmt.Fprintf(&text, "%x", x)
+	}
+	return fmt.Sprintf(`{"type":"Say","id":%q,"text":%q}`, id, text.String())
+}
+
+func TestCommandTooLargeForItsTopicIsADeadLetter(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), wordy)
+	if err := a.cluster.Fake.CreateTopic(a.topic("out"), 1, map[string]string{"max.message.bytes": "10000"}); err != nil {
+		t.Fatal(err)
+	}
+	a.create(nil)
+	a.ready(a.node())
+	dead, out := a.follow("dead-letters"), a.follow("out")
+	for i := range 6 {
+		a.produce("in", "k", say(fmt.Sprintf("small-%d", i), 10))
+		if i == 2 {
+			a.produce("in", "k", say("large", 30_000))
+		}
+	}
+	out.next(6)
+	letter := dead.next(1)[0]
+	if header(letter, "__rondo.errors.exception") != "too-large" || !strings.Contains(header(letter, "__rondo.errors.message"), a.topic("out")) {
+		t.Errorf("dead letter: %s", header(letter, "__rondo.errors.message"))
+	}
+	out.none(200 * time.Millisecond)
+	dead.none(200 * time.Millisecond)
+}
+
+// By an operator's hand, the topic of dead letters takes nothing at all.
+func TestDeadLetterThatIsRefusedHaltsThePartition(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), wordy)
+	if err := a.cluster.Fake.CreateTopic(a.topic("out"), 1, map[string]string{"max.message.bytes": "10000"}); err != nil {
+		t.Fatal(err)
+	}
+	a.create(nil)
+	node := a.node()
+	a.ready(node)
+	a.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: a.topic("dead-letters"), Err: kerr.MessageTooLarge, Count: -1})
+	a.produce("in", "k", say("large", 30_000))
+	a.await("the partition to halt", func() bool {
+		s := node.Status()
+		return s.Partitions.Running == appPartitions-1 && strings.Contains(s.Reason, "not even a dead letter")
+	})
+}
+
+// What one workflow cannot use is not taken from another, nor is what an older
+// version cannot use taken from the newer one.
+func TestRecordThatIsDeadForOneIsAliveForOthers(t *testing.T) {
+	other := strings.ReplaceAll(wordy, "workflow: wordy", "workflow: other")
+	byName := func(text, name string) string { return strings.ReplaceAll(text, "key: event.id", "key: event."+name) }
+	newer := strings.ReplaceAll(wordy, "version: 1", "version: 2")
+	a := newApp(t, kafkatest.Embedded(t, 1), byName(wordy, "nothing"), newer, byName(other, "nothing"))
+	a.create(nil)
+	a.ready(a.node())
+	dead, out := a.follow("dead-letters"), a.follow("out")
+	a.produce("in", "k", say("k", 10))
+	if said := out.next(1)[0]; header(said, "rondo-workflow") != "wordy" {
+		t.Errorf("said: %s", describe(said))
+	}
+	if letter := dead.next(1)[0]; header(letter, "__rondo.errors.workflow") != "other" {
+		t.Errorf("dead letter: %s", describe(letter))
+	}
+	dead.none(200 * time.Millisecond)
+}
+
+// What is written to a partition before a node knows of it is no history.
+func TestPartitionAddedToASourceIsReadFromItsStart(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), wordy)
+	a.config.Sources = nil // from the end
+	a.create(nil)
+	a.write(&kgo.Record{Topic: a.topic("in"), Value: []byte(say("history", 10))})
+	node := a.node()
+	a.ready(node)
+	if err := node.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.admin.CreatePartitions(t.Context(), appPartitions, a.topic("in")); err != nil {
+		t.Fatal(err)
+	}
+	a.client = a.cluster.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner())) // knows the new partitions
+	for p := range int32(appPartitions) {
+		a.write(&kgo.Record{Topic: a.topic("in"), Partition: appPartitions + p, Value: []byte(say(fmt.Sprintf("new-%d", p), 10))})
+	}
+	a.ready(a.node())
+	out := a.follow("out")
+	for _, said := range out.next(appPartitions) {
+		if !strings.HasPrefix(header(said, "rondo-key"), "new-") {
+			t.Errorf("said: %s", describe(said))
+		}
+	}
+	out.none(200 * time.Millisecond)
+}
