@@ -1,24 +1,62 @@
 package topology
 
+import "fmt"
+
 // Decide considers one input for one instance and says what shall happen. inst
 // is nil where there is none under key.
 //
 // It is pure, total and never changes inst: the same arguments give the same
 // decision, on every machine, for ever. What goes wrong inside is an incident
 // of the instance, never an error or a panic.
-func (p *Plan) Decide(inst *Instance, key string, in Input) Decision {
-	d := newPass(p, inst, key, in.At)
+func (p *Plan) Decide(inst *Instance, key string, in Input) (d Decision) {
+	pass := newPass(p, inst, key, in.At)
+	defer func() {
+		// A mistake in this package stops one instance, not a partition.
+		if mistake := recover(); mistake != nil {
+			pass.abort("", &Fault{Kind: "internal", Place: p.definition.Name,
+				Text: fmt.Sprintf("deciding has failed: %v; this is a mistake in Rondo, please report it", mistake)})
+			d = pass.decision(in)
+		}
+	}()
 	switch {
+	case !pass.knowsPlaces():
 	case in.Act != nil:
-		d.act(in.Act)
+		pass.act(in.Act)
 	case in.Event != nil:
-		d.consider(in.Event)
+		pass.consider(in.Event)
 	case in.Timer:
-		d.timer()
+		pass.timer()
 	default:
-		d.goOn()
+		pass.goOn()
 	}
-	return d.decision(in)
+	return pass.decision(in)
+}
+
+// knowsPlaces breaks the pass off if the instance stands where this definition
+// has no step: it belongs to another version. One that is stopped can still be
+// terminated.
+func (p *pass) knowsPlaces() bool {
+	if p.inst == nil || p.inst.Status.Stopped() {
+		return true
+	}
+	for _, b := range p.inst.Branches {
+		for i := range b.Frames {
+			if p.plan.nodes[b.Frames[i].Place] == nil {
+				return p.strange(b.Frames[i].Place)
+			}
+		}
+		if b.Next != "" && p.plan.nodes[b.Next] == nil {
+			return p.strange(b.Next)
+		}
+	}
+	return true
+}
+
+func (p *pass) strange(place string) bool {
+	p.abort("", &Fault{Kind: "definition", Place: place, Text: fmt.Sprintf(
+		"version %d of %s has no step %q, where the instance stands: deploy the definition with which it began",
+		p.plan.definition.Version, p.plan.definition.Name, place)})
+	return false
 }
 
 // consider finds out who takes an event. The order is the language's: the first
@@ -52,7 +90,7 @@ func (p *pass) begins(e *Event) bool {
 	switch {
 	case p.startTakes(e) && p.bury != nil:
 		p.dead(*p.bury)
-	case p.plan.messages[e.Message].Early.Mode == earlyReject && !p.startTakes(e):
+	case p.early(e) == earlyReject && !p.startTakes(e):
 		p.dead(DeadLetter{"no-instance", "there is no instance " + p.who() + " for this " + e.Message +
 			", and `early: reject` forbids to pass over it"})
 	default:
@@ -164,7 +202,7 @@ func (p *pass) comesEarly(e *Event) bool {
 	if !p.canBeHeard(e.Message) {
 		return false
 	}
-	switch p.plan.messages[e.Message].Early.Mode {
+	switch p.early(e) {
 	case earlyDrop:
 		p.note("drop", "", e.Message)
 		p.out.Outcome = Ignored
@@ -251,6 +289,14 @@ const (
 	earlyDrop   = "drop"
 	earlyReject = "reject"
 )
+
+// early is what becomes of an event that comes before the step that listens.
+func (p *pass) early(e *Event) string {
+	if m := p.plan.messages[e.Message]; m != nil {
+		return m.Early.Mode
+	}
+	return ""
+}
 
 // startTakes reports whether a message is one that begins instances.
 func (p *pass) startTakes(e *Event) bool { return ruleFor(p.plan.start, e.Message) != nil }

@@ -87,8 +87,8 @@ func (p *pass) actCancel(a *Act) {
 
 // giveUpCause notes that the event which stopped the instance will not be decided.
 func (p *pass) giveUpCause() {
-	if i := p.inst.Incident; i != nil && i.Input != nil && i.Input.Event != nil {
-		p.note("late", "", i.Input.Event.Message)
+	if i := p.inst.Incident; i != nil && i.event() != nil {
+		p.note("late", "", i.event().Message)
 	}
 }
 
@@ -196,6 +196,7 @@ func (p *pass) retryCompensation(incident *Incident, o order) {
 		p.refuse("has a compensation that failed: retry it or skip it")
 		return
 	}
+	p.failed = incident
 	b := p.change(p.inst.branch(incident.Branch))
 	frame := *b.top()
 	n := p.nodeOf(&frame)

@@ -19,9 +19,11 @@ type pass struct {
 	base *Instance // what stands if the pass is broken off: was, but for an input taken from its queue
 	inst *Instance // was, until something is changed
 	kept *Kept     // the input that is decided, if it was kept in the instance
-	key  string
-	at   Instant
-	out  Decision
+
+	failed *Incident // the compensation that is tried again
+	key    string
+	at     Instant
+	out    Decision
 
 	own     []*Branch // branches that were copied, or begun, in this pass
 	steps   int
@@ -93,24 +95,54 @@ func (p *pass) vanishes() bool {
 // stop makes the instance an incident: nothing of the pass stands but that, and
 // that its input was taken.
 func (p *pass) stop(in Input) {
-	incident := p.broken
-	incident.At = p.at
-	incident.Input = p.kept
-	if incident.Input == nil {
-		incident.Input = &Kept{At: p.at, Event: in.Event, Act: in.Act, Timer: in.Timer}
-	}
+	incident := p.incidentOf(in)
 	if p.base == nil || p.began {
-		p.inst = p.newborn(incident.Input.Event)
+		p.inst = p.newborn(incident.event())
 		if p.base != nil {
 			p.inst.Queue, p.inst.Starts = p.base.Queue, p.base.Starts
 		}
 	} else {
 		p.inst = copyOf(p.base)
+		p.requeueCause(incident)
 	}
 	p.inst.Status, p.inst.Incident = StatusIncident, incident
 	p.out.Commands, p.out.DeadLetter = nil, nil
 	p.out.Fault = &incident.Fault
 	p.out.Trace = []Trace{{Kind: "incident", Step: incident.Place, Text: incident.Fault.Kind}}
+}
+
+// incidentOf is the incident that the pass ends with: of the input, or of one
+// that was decided again.
+func (p *pass) incidentOf(in Input) *Incident {
+	incident := p.broken
+	incident.At = p.at
+	switch {
+	case p.failed != nil:
+		incident.Place, incident.Branch = p.failed.Place, p.failed.Branch
+	case p.kept != nil:
+		incident.Input = p.kept
+	default:
+		incident.Input = &Kept{At: p.at, Event: in.Event, Act: in.Act, Timer: in.Timer}
+	}
+	return incident
+}
+
+// event is the event that was being decided; nil if it was something else.
+func (i *Incident) event() *Event {
+	if i.Input == nil {
+		return nil
+	}
+	return i.Input.Event
+}
+
+// requeueCause keeps the input of a former incident, if that is replaced by
+// another before its input was decided.
+func (p *pass) requeueCause(incident *Incident) {
+	former := p.base.Incident
+	if former == nil || former.event() == nil || former.Input == incident.Input {
+		return
+	}
+	p.inst.Queue = append([]*Kept{former.Input}, p.inst.Queue...)
 }
 
 // edit returns the instance, copied if it is still the one that is decided on.

@@ -1,0 +1,269 @@
+package topology_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"rondo/schemas"
+	"rondo/topology"
+	"rondo/topology/script"
+	"rondo/topology/value"
+)
+
+const small = `messages:
+  Go:   {topic: in, key: event.id}
+  Note: {topic: in, key: event.id}
+  Ask:  {topic: out}
+  Yes:  {topic: in, key: event.id}
+start: {Go: {set: {n: 0}}}
+`
+
+func goEvent() *topology.Event { return event("Go", "id", "a") }
+
+// An event that comes before the instance is at rest waits its turn, whoever
+// does not let it go on first.
+func TestEventForABusyInstanceIsQueued(t *testing.T) {
+	plan := compile(t, "w.yaml", small+`do:
+  - loop: {set: {n: =n + 1}}
+  - back: {if: n < 9, then: loop}
+  - hear: {listen: {Note: {}}, timeout: 1h}
+`, topology.Limits{StepsAtOnce: 5})
+	at := script.Start
+	first := plan.Decide(nil, "a", topology.Input{At: at, Event: goEvent()})
+	if !first.More || !first.Instance.Owes() {
+		t.Fatalf("%+v", first)
+	}
+	if due, ok := first.Instance.NextTimer(); !ok || due > at {
+		t.Error("one that is not at rest must be due at once")
+	}
+	second := plan.Decide(first.Instance, "a", topology.Input{At: at, Event: event("Note", "id", "a")})
+	if second.Outcome != topology.Queued || !second.More {
+		t.Fatalf("%+v", second)
+	}
+	inst := second.Instance
+	for timer := false; inst.Owes(); timer = !timer { // a timer does the same
+		d := plan.Decide(inst, "a", topology.Input{At: at, Timer: timer})
+		if d.Fault != nil || !d.Changed {
+			t.Fatalf("%+v", d)
+		}
+		inst = d.Instance
+	}
+	if inst.Status != topology.StatusCompleted {
+		t.Errorf("%s at %v", inst.Status, inst.Places())
+	}
+}
+
+func TestTimeNeverGoesBack(t *testing.T) {
+	plan := compile(t, "w.yaml", small+"do:\n  - a: {wait: 1h}\n  - b: {wait: 1h}\n", topology.Limits{})
+	first := plan.Decide(nil, "a", topology.Input{At: 5000, Event: goEvent()})
+	paused := plan.Decide(first.Instance, "a", topology.Input{At: 3000, Act: &topology.Act{Kind: "pause"}})
+	if paused.Instance.At != 5000 {
+		t.Errorf("at %d", paused.Instance.At)
+	}
+}
+
+func TestWhatChangesNothing(t *testing.T) {
+	plan := compile(t, "w.yaml", small+"do:\n  - a: {wait: 1h}\n", topology.Limits{})
+	inst := plan.Decide(nil, "a", topology.Input{At: 5000, Event: goEvent()}).Instance
+	for name, in := range map[string]topology.Input{
+		"a timer that is not due": {At: 6000, Timer: true},
+		"nothing to go on with":   {At: 6000},
+		"an unknown message":      {At: 6000, Event: event("Strange", "id", "a")},
+		"an unknown act":          {At: 6000, Act: &topology.Act{Kind: "dance"}},
+	} {
+		if d := plan.Decide(inst, "a", in); d.Changed || d.Instance != inst || d.Outcome == "" {
+			t.Errorf("%s: %+v", name, d)
+		}
+		if d := plan.Decide(nil, "a", in); d.Changed || d.Instance != nil || d.Outcome == "" {
+			t.Errorf("%s, without an instance: %+v", name, d)
+		}
+	}
+}
+
+// An instance of another version of the definition stops, and says so.
+func TestInstanceOfAnotherVersionStops(t *testing.T) {
+	old := compile(t, "w.yaml", small+"do:\n  - old: {listen: {Note: {}}, timeout: 1h}\n", topology.Limits{})
+	plan := compile(t, "w.yaml", small+"do:\n  - new: {listen: {Note: {}}, timeout: 1h}\n", topology.Limits{})
+	inst := old.Decide(nil, "a", topology.Input{At: 5000, Event: goEvent()}).Instance
+	d := plan.Decide(inst, "a", topology.Input{At: 6000, Event: event("Note", "id", "a")})
+	if d.Fault == nil || d.Fault.Kind != "definition" || !strings.Contains(d.Fault.Text, `no step "old"`) {
+		t.Fatalf("%+v", d.Fault)
+	}
+	if d := plan.Decide(d.Instance, "a", topology.Input{At: 6000, Act: &topology.Act{Kind: "terminate"}}); d.Status != topology.StatusTerminated {
+		t.Errorf("cannot be terminated: %+v", d)
+	}
+	again := old.Decide(d.Instance, "a", topology.Input{At: 7000, Act: &topology.Act{Kind: "retry"}})
+	if again.Status != topology.StatusCompleted {
+		t.Errorf("with its own definition: %+v", again)
+	}
+}
+
+// An operator's act that fails itself does not lose what stopped the instance.
+func TestActThatFailsKeepsTheCause(t *testing.T) {
+	plan := compile(t, "w.yaml", small+`do:
+  - ask: {send: Ask, await: {Yes: {set: {n: =event.n}}}, timeout: 1h}
+  - hear: {listen: {Note: {}}, timeout: 1h}
+catch:
+  any: {do: [{bad: {set: {n: =1 / n}}}, {failed: {end: {fail: failed}}}]}
+`, topology.Limits{})
+	inst := plan.Decide(nil, "a", topology.Input{At: 5000, Event: goEvent()}).Instance
+	inst = plan.Decide(inst, "a", topology.Input{At: 5000, Event: event("Yes", "id", "a")}).Instance
+	cancelled := plan.Decide(inst, "a", topology.Input{At: 6000, Act: &topology.Act{Kind: "cancel"}})
+	if cancelled.Fault == nil || len(cancelled.Instance.Queue) != 1 || cancelled.Instance.Queue[0].Event.Message != "Yes" {
+		t.Fatalf("%+v", cancelled)
+	}
+}
+
+// TestFaultWhileACompensationIsTriedAgain: it stays the incident that it was, and
+// can be tried once more.
+func TestFaultWhileACompensationIsTriedAgain(t *testing.T) {
+	plan := compile(t, "w.yaml", small+`do:
+  - ask: {send: Ask, await: {Yes: {}}, timeout: 1h, compensate: {send: Ask, with: {rest: =10 / (command.attempt - 2)}, await: {Yes: {raise: cannot}, Note: {}}, timeout: 1h}}
+  - fail: {raise: wrong}
+`, topology.Limits{})
+	at := topology.Instant(5000)
+	decide := func(inst *topology.Instance, in topology.Input) topology.Decision {
+		t.Helper()
+		in.At = at
+		return plan.Decide(inst, "a", in)
+	}
+	inst := decide(nil, topology.Input{Event: goEvent()}).Instance
+	inst = decide(inst, topology.Input{Event: event("Yes", "id", "a")}).Instance
+	stopped := decide(inst, topology.Input{Event: event("Yes", "id", "a")})
+	if stopped.Fault == nil || stopped.Fault.Kind != "compensation" {
+		t.Fatalf("%+v", stopped)
+	}
+	retry := topology.Input{Act: &topology.Act{Kind: "retry"}}
+	for range 2 {
+		again := decide(stopped.Instance, retry)
+		if again.Fault == nil || again.Fault.Kind != "expression" || again.Instance.Incident.Input != nil {
+			t.Fatalf("%+v", again)
+		}
+		stopped = again
+	}
+	skipped := decide(stopped.Instance, topology.Input{Act: &topology.Act{Kind: "skip"}})
+	if skipped.Status != topology.StatusFailed {
+		t.Errorf("%+v", skipped)
+	}
+}
+
+// TestDecideIsTotal gives instances that no decision has made to a plan: each
+// field may be anything. There is a decision, and it can be stored.
+func TestDecideIsTotal(t *testing.T) {
+	plan := compile(t, "w.yaml", small+`deadline: 1h
+anytime: {Note: {do: [{beside: {wait: 1m}}]}}
+do:
+  - ask: {send: Ask, await: {Yes: {do: [{think: {wait: 1m}}]}}, timeout: 1m, retry: {attempts: 3}, compensate: {send: Ask, await: {Yes: {}}, timeout: 1m}}
+  - block: {do: [{hear: {listen: {Note: {}}, until: n > 3, idle: 1m}}], timeout: 1m, catch: {timeout: {do: [{undo: compensate}]}}}
+catch: {any: {do: [{undo-all: compensate}, {failed: {end: {fail: =error.name}}}]}}
+`, topology.Limits{Instance: 4000})
+	rapid.Check(t, func(t *rapid.T) {
+		inst, in := strangeInstance(t), strangeInput(t)
+		before, err := schemas.EncodeInstance(inst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := plan.Decide(inst, "a", in)
+		again := plan.Decide(inst, "a", in)
+		if d.Outcome == "" && d.Fault == nil {
+			t.Fatalf("%+v", d)
+		}
+		if !bytes.Equal(encoded(t, d.Instance), encoded(t, again.Instance)) || !bytes.Equal(before, encoded(t, inst)) {
+			t.Fatal("other bytes the second time")
+		}
+	})
+}
+
+func strangeInstance(t *rapid.T) *topology.Instance {
+	places := []string{"ask", "ask.Yes", "think", "ask.compensate", "ask.compensate.Yes", "block", "hear", "hear.Note", "block.catch.timeout",
+		"undo", "catch.any", "undo-all", "failed", "anytime.Note", "beside", "start.Go", "uncaught", "nowhere"}
+	place := func() string { return rapid.SampledFrom(places).Draw(t, "place") }
+	timer := func() topology.Timer {
+		return topology.Timer{Due: topology.Instant(rapid.IntRange(0, 20).Draw(t, "due")), Arm: int64(rapid.IntRange(0, 3).Draw(t, "arm"))}
+	}
+	flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
+	inst := &topology.Instance{Workflow: "test", Key: "a", Version: 1, Run: "in/0/7", At: 10, Deadline: timer(), Forget: timer(),
+		Owed: flag("owed"), DeadlinePassed: flag("passed"), Sent: 3, Arms: 3, Made: 3,
+		Status: topology.Status(rapid.SampledFrom([]string{"running", "compensating", "paused", "incident", "completed"}).Draw(t, "status"))}
+	if flag("n") {
+		inst.Vars = value.MapOf(map[string]value.Value{"n": int64(1)})
+	}
+	for seq := range int64(rapid.IntRange(0, 3).Draw(t, "entries")) {
+		inst.Entries = append(inst.Entries, &topology.Entry{Seq: seq + 1, Place: place(), Command: "c"})
+	}
+	for id := range int64(rapid.IntRange(0, 2).Draw(t, "branches")) {
+		b := &topology.Branch{ID: id, Kind: topology.BranchMain}
+		for range rapid.IntRange(0, 4).Draw(t, "frames") {
+			f := topology.Frame{Place: place(), Timeout: timer(), Wake: timer()}
+			if flag("call") {
+				f.Call = &topology.Call{Command: "c", Attempt: 1, Over: flag("over")}
+			}
+			if flag("error") {
+				f.Error = &topology.Failure{Name: "timeout"}
+			}
+			if len(inst.Entries) > 0 && flag("entry") {
+				f.Entry = inst.Entries[0]
+			}
+			b.Frames = append(b.Frames, f)
+		}
+		if flag("next") {
+			b.Next = place()
+		}
+		inst.Branches = append(inst.Branches, b)
+	}
+	kept := func() *topology.Kept { return &topology.Kept{At: 9, Event: strangeInput(t).Event} }
+	if flag("incident") {
+		inst.Incident = &topology.Incident{Place: place(), Branch: int64(rapid.IntRange(0, 2).Draw(t, "branch"))}
+		if flag("input") {
+			inst.Incident.Input = kept()
+		}
+	}
+	if flag("held") {
+		inst.Held = []*topology.Kept{{Event: event("Note", "id", "a")}}
+	}
+	if flag("queue") {
+		inst.Queue = []*topology.Kept{{At: 9, Event: event("Yes", "id", "a")}}
+	}
+	if flag("starts") {
+		inst.Starts = []*topology.Kept{{At: 9, Event: goEvent()}}
+	}
+	return inst
+}
+
+func strangeInput(t *rapid.T) topology.Input {
+	in := topology.Input{At: topology.Instant(rapid.IntRange(0, 30).Draw(t, "at"))}
+	switch rapid.IntRange(0, 3).Draw(t, "input") {
+	case 0:
+		in.Timer = true
+	case 1:
+		kind := rapid.SampledFrom([]string{"cancel", "terminate", "pause", "resume", "retry", "skip", "fail", "set"}).Draw(t, "act")
+		in.Act = &topology.Act{Kind: kind, Data: value.MapOf(map[string]value.Value{"n": int64(5)})}
+	case 2:
+		e := event(rapid.SampledFrom([]string{"Go", "Note", "Yes", "Strange"}).Draw(t, "message"), "id", "a")
+		e.CommandID = rapid.SampledFrom([]string{"", "c"}).Draw(t, "echo")
+		in.Event = e
+	}
+	return in
+}
+
+// TestCommandIDIsForEver: services remember ids, so how they are made never
+// changes.
+func TestCommandIDIsForEver(t *testing.T) {
+	plan := compile(t, "w.yaml", small+"do:\n  - one: {send: Ask}\n  - two: {send: Ask, await: {Yes: {}}, timeout: 1m}\n", topology.Limits{})
+	d := plan.Decide(nil, "ä:1", topology.Input{At: 5000, Event: goEvent()})
+	for n, c := range d.Commands {
+		sum := sha256.Sum256(fmt.Appendf(nil, "4:shop4:test4:ä:16:in/0/7%d", n))
+		if want := hex.EncodeToString(sum[:16]); c.ID != want {
+			t.Errorf("command %d: %s, want %s", n, c.ID, want)
+		}
+	}
+	if len(d.Commands) != 2 || d.Commands[1].ID != "2288335555131102acc3f46214426750" {
+		t.Errorf("%+v", d.Commands)
+	}
+}
