@@ -65,7 +65,8 @@ func (l *latencies) remember(p verdict.Place) {
 	}
 }
 
-// Window is a span of time whose events are left out of a measurement.
+// Window is a span of time; steps that were under way in it are left out of a
+// measurement.
 type Window struct{ From, To time.Time }
 
 // Quantiles are of the samples that were asked for; N is their number.
@@ -74,13 +75,14 @@ type Quantiles struct {
 	P50, P99 time.Duration
 }
 
-// quantiles of the samples of events handed over since a time and outside of
-// all windows.
+// quantiles of the samples of events handed over since a time, without those
+// that were under way in one of the windows: an event that was handed over just
+// before a kill waits for the takeover too.
 func (l *latencies) quantiles(since time.Time, without []Window) Quantiles {
 	l.mu.Lock()
 	var took []time.Duration
 	for i := len(l.samples) - 1; i >= 0; i-- {
-		if s := l.samples[i]; !s.handed.Before(since) && !within(s.handed, without) {
+		if s := l.samples[i]; !s.handed.Before(since) && !s.during(without) {
 			took = append(took, s.took)
 		}
 	}
@@ -99,9 +101,11 @@ func nearestRank(sorted []time.Duration, percent int) time.Duration {
 	return sorted[max(rank, 1)-1]
 }
 
-func within(t time.Time, windows []Window) bool {
+// during reports whether the step was under way in one of the windows.
+func (s sample) during(windows []Window) bool {
+	seen := s.handed.Add(s.took)
 	for _, w := range windows {
-		if !t.Before(w.From) && !t.After(w.To) {
+		if !seen.Before(w.From) && !s.handed.After(w.To) {
 			return true
 		}
 	}

@@ -225,7 +225,7 @@ func (o *Observer) AwaitEnded(ctx context.Context, orders int) error {
 }
 
 // Latency of the steps whose events were handed over since a time (zero: all),
-// leaving out those of the windows.
+// leaving out those that were under way in one of the windows.
 func (o *Observer) Latency(since time.Time, without ...Window) Quantiles {
 	return o.latencies.quantiles(since, without)
 }

@@ -58,8 +58,8 @@ type Report struct {
 	// it caused can be read, in milliseconds; nil when nothing was measured.
 	P50 *float64 `json:"p50_ms"`
 	P99 *float64 `json:"p99_ms"`
-	// The same without the events between a kill and the moment when all
-	// partitions ran again; only when nodes were killed.
+	// The same without the steps that were under way at a moment between a kill
+	// and all partitions running again; only when nodes were killed.
 	P50WithoutTakeovers *float64 `json:"p50_ms_without_takeovers,omitempty"`
 	P99WithoutTakeovers *float64 `json:"p99_ms_without_takeovers,omitempty"`
 
@@ -117,7 +117,7 @@ func (r *Report) writeLatency(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "step latency, event sent to command readable: p50 %.1f ms, p99 %.1f ms\n", *r.P50, *r.P99)
 	if r.P50WithoutTakeovers != nil && r.P99WithoutTakeovers != nil {
-		fmt.Fprintf(b, "  without events sent between a kill and all partitions running again: p50 %.1f ms, p99 %.1f ms\n",
+		fmt.Fprintf(b, "  without steps under way between a kill and all partitions running again: p50 %.1f ms, p99 %.1f ms\n",
 			*r.P50WithoutTakeovers, *r.P99WithoutTakeovers)
 	}
 }
