@@ -131,7 +131,7 @@ func (b *batch) instance(storeKey string) (*topology.Instance, error) {
 // stage adds everything that a decision asks for.
 func (b *batch) stage(ctx context.Context, d decisionOf) error {
 	if d.decision.DeadLetter != nil {
-		if err := b.bury(ctx, d.source, deadLetter{*d.decision.DeadLetter, d.plan.Definition().Name, d.key}); err != nil {
+		if err := b.buryDecided(ctx, d); err != nil {
 			return err
 		}
 	}

@@ -493,12 +493,16 @@ func (b *batch) continueOwed(ctx context.Context, storeKey string) error {
 	return nil
 }
 
-// planOf returns the plan of an instance's version. One that this node does
-// not know (yet) is waited for, loudly.
+// planOf returns the plan of an instance's version; of the newest if the next
+// run of an instance that has ended is to begin. One that this node does not
+// know (yet) is waited for, loudly.
 func (b *batch) planOf(ctx context.Context, instance *topology.Instance) (*topology.Plan, error) {
 	what := fmt.Sprintf("definition %s version %d", instance.Workflow, instance.Version)
 	return waitFor(ctx, b.tenure.lane, what, func() (*topology.Plan, error) {
 		plan, ok := b.tenure.lane.shared.catalog.Plan(instance.Workflow, instance.Version)
+		if instance.Ended() && instance.Owes() {
+			plan, ok = b.tenure.lane.shared.catalog.Newest(instance.Workflow)
+		}
 		if !ok {
 			return nil, errors.New("is not deployed, or this node cannot compile it")
 		}

@@ -10,6 +10,7 @@ import (
 
 	"rondo/schemas"
 	"rondo/topology"
+	"rondo/topology/value"
 )
 
 // Headers of commands, as services see them.
@@ -35,6 +36,7 @@ const (
 	headerDeadWorkflow  = "__rondo.errors.workflow"
 	headerDeadInstance  = "__rondo.errors.instance"
 	headerDeadOmitted   = "__rondo.errors.payload-omitted"
+	headerDeadForm      = "__rondo.errors.payload-form"
 )
 
 // decisionOf is a decision with what it was made on.
@@ -44,6 +46,19 @@ type decisionOf struct {
 	input    topology.Input
 	source   *kgo.Record // the record that was decided; nil for a timer
 	decision topology.Decision
+}
+
+// about is where the event stands that was decided on: what came, or what the
+// instance had kept until now; nil for a timer.
+func (d decisionOf) about() *topology.RecordRef {
+	switch {
+	case d.decision.Event != nil:
+		return &d.decision.Event.Record
+	case d.source != nil:
+		ref := refOf(d.source)
+		return &ref
+	}
+	return nil
 }
 
 // send stages a command.
@@ -66,8 +81,8 @@ func (b *batch) send(ctx context.Context, d decisionOf, c topology.Command) erro
 	if c.Compensates != "" {
 		header(headerCompensates, c.Compensates)
 	}
-	if d.source != nil {
-		header(headerCause, coordinates(d.source))
+	if ref := d.about(); ref != nil {
+		header(headerCause, fmt.Sprintf("%s/%d/%d", ref.Topic, ref.Partition, ref.Offset))
 	}
 	for i := range c.Headers.Len() {
 		name, value := c.Headers.At(i)
@@ -131,11 +146,38 @@ type deadLetter struct {
 	workflow, instance string
 }
 
+// buryDecided stages the dead letter that a decision asks for.
+func (b *batch) buryDecided(ctx context.Context, d decisionOf) error {
+	source := d.source
+	if d.decision.Event != nil {
+		var err error
+		if source, err = keptRecord(d.decision.Event); err != nil {
+			return err
+		}
+	}
+	return b.bury(ctx, source, deadLetter{*d.decision.DeadLetter, d.plan.Definition().Name, d.key})
+}
+
+// keptRecord gives an event back that its instance had kept. Its bytes are
+// where its coordinates say; here it has its payload as JSON.
+func keptRecord(e *topology.Event) (*kgo.Record, error) {
+	record := &kgo.Record{
+		Topic: e.Record.Topic, Partition: e.Record.Partition, Offset: e.Record.Offset,
+		Timestamp: e.Record.Time.Time(), Key: e.Record.Key,
+		Headers: []kgo.RecordHeader{{Key: headerDeadForm, Value: []byte("JSON: the instance had kept the event; the record is where the coordinates say")}},
+	}
+	if e.Payload == nil {
+		return record, nil
+	}
+	var err error
+	if record.Value, err = value.ToJSON(e.Payload); err != nil {
+		return nil, fmt.Errorf("dead letter of %s: %w", coordinates(record), err)
+	}
+	return record, nil
+}
+
 // bury stages a dead letter: the record as it was, and why.
 func (b *batch) bury(ctx context.Context, source *kgo.Record, why deadLetter) error {
-	if source == nil {
-		return nil // a timer has no record to keep; its instance has become an incident
-	}
 	facts, err := b.topic(ctx, b.tenure.lane.shared.topics.DeadLetters)
 	if err != nil {
 		return err
@@ -229,6 +271,11 @@ func historyCommand(c topology.Command) schemas.HistoryCommand {
 // payload up to the configured size.
 func (b *batch) historyInput(d decisionOf) schemas.HistoryInput {
 	in := schemas.HistoryInput{Kind: schemas.InputTimer, Act: d.input.Act}
+	if kept := d.decision.Event; kept != nil {
+		in.Kind, in.Record = schemas.InputEvent, &kept.Record
+		in.PayloadOmitted = "the instance had kept the event since it came"
+		return in
+	}
 	if d.source == nil {
 		if !d.input.Timer {
 			in.Kind = schemas.InputContinue
