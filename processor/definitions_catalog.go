@@ -233,7 +233,7 @@ func (c *Catalog) compileWaiting(ctx context.Context, def *topology.Definition) 
 		if failures%10 == 0 {
 			c.cfg.Log.Warn("a definition waits for the schema registry", "workflow", def.Name, "version", VersionText(def.Version), "reason", err.Error())
 		}
-		if err := sleep(ctx, min(time.Second<<min(failures, 4), 10*time.Second)); err != nil {
+		if err := pause(ctx, min(time.Second<<min(failures, 4), 10*time.Second)); err != nil {
 			return nil, err
 		}
 	}

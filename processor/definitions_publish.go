@@ -111,7 +111,7 @@ func publish(ctx context.Context, cfg Config, choose choice) ([]Published, error
 		if err == nil || !interrupted(err) || attempt == publishAttempts {
 			return result, explainDefinitions(cfg, "publish on", err)
 		}
-		if err := sleep(ctx, time.Duration(attempt)*20*time.Millisecond); err != nil {
+		if err := pause(ctx, time.Duration(attempt)*20*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}

@@ -71,7 +71,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	ctx := shortly(t)
 	for !holds() {
-		if sleep(ctx, 5*time.Millisecond) != nil {
+		if pause(ctx, 5*time.Millisecond) != nil {
 			t.Fatalf("it never came about that %s", what)
 		}
 	}

@@ -84,7 +84,7 @@ func (p *ringProducer) fenceFormer(ctx context.Context) error {
 		if err == nil || !passing(err) {
 			return err
 		}
-		if stopped := sleep(ctx, wait); stopped != nil {
+		if stopped := pause(ctx, wait); stopped != nil {
 			return fmt.Errorf("%w: %w", stopped, err)
 		}
 	}
@@ -123,7 +123,7 @@ func (p *ringProducer) register(ctx context.Context, t *Txn) error {
 		if !passing(err) {
 			return fmt.Errorf("name the partitions: %w", err)
 		}
-		if stopped := sleep(ctx, coordinatorPause); stopped != nil {
+		if stopped := pause(ctx, coordinatorPause); stopped != nil {
 			return fmt.Errorf("name the partitions: %w: %w", stopped, err)
 		}
 	}
@@ -246,7 +246,7 @@ func (p *ringProducer) commitOffsets(ctx context.Context, group string, offsets 
 		if err == nil || !passing(err) {
 			return err
 		}
-		if stopped := sleep(ctx, coordinatorPause); stopped != nil {
+		if stopped := pause(ctx, coordinatorPause); stopped != nil {
 			return fmt.Errorf("%w: %w", stopped, err)
 		}
 	}
@@ -332,15 +332,3 @@ func (p *ringProducer) end(ctx context.Context, how kgo.TransactionEndTry) error
 // inTime reports whether the broker cannot have ended the transaction because
 // it took too long: the broker's clock for it started after ours.
 func (p *ringProducer) inTime() bool { return time.Since(p.begun) < p.timeout }
-
-// sleep waits for d, or returns why ctx ended.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

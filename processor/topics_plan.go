@@ -172,7 +172,7 @@ func awaitTopics(ctx context.Context, cfg Config, client *kgo.Client, topics []T
 			if err == nil && behind == "" {
 				break
 			}
-			if sleep(ctx, 20*time.Millisecond) != nil {
+			if pause(ctx, 20*time.Millisecond) != nil {
 				return refuse(TopicsWrong, err, "topic %s was created and broker %d does not know its leaders yet: look at the brokers' logs, and try again", behind, id)
 			}
 		}
