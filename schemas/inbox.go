@@ -14,7 +14,6 @@ type InboxKind string
 const (
 	InboxEvent InboxKind = "event" // a record of a source, for an instance of this partition
 	InboxAct   InboxKind = "act"   // an operator's act on an instance of this partition
-	InboxMark  InboxKind = "mark"  // all records of Source before its Offset have been handed on
 )
 
 // Inbox is what one partition tells another.

@@ -61,7 +61,6 @@ func ownRecords() []ownRecord {
 	inbox := Inbox{Kind: InboxEvent, Workflow: "checkout", Message: "PaymentCaptured", Key: "o-1", Source: ref, Value: []byte{0, 1, 2},
 		Headers: []Header{{"rondo-command-id", []byte("ff")}}}
 	inboxAct := Inbox{Kind: InboxAct, Workflow: "checkout", Key: "o-1", Act: act}
-	mark := Inbox{Kind: InboxMark, Source: &topology.RecordRef{Topic: "shop.orders", Partition: 1, Offset: 99}}
 	deployment := Deployment{Workflow: "checkout", Version: 3, Source: []byte("workflow: checkout\n"),
 		Files:  map[string][]byte{"b.avsc": []byte(`"int"`), "a.avsc": []byte(`"long"`)},
 		Digest: strings.Repeat("cd", 32), DeployedAt: 1763000000123, By: "ada"}
@@ -71,7 +70,6 @@ func ownRecords() []ownRecord {
 		{"history-dead", historyFormat(), dead.Encode, anyOf(DecodeHistory), dead},
 		{"inbox", inboxFormat(), inbox.Encode, anyOf(DecodeInbox), inbox},
 		{"inbox-act", inboxFormat(), inboxAct.Encode, anyOf(DecodeInbox), inboxAct},
-		{"inbox-mark", inboxFormat(), mark.Encode, anyOf(DecodeInbox), mark},
 		{"deployment", deploymentFormat(), deployment.Encode, anyOf(DecodeDeployment), deployment},
 	}
 }
