@@ -464,3 +464,24 @@ func (n *runningNode) count(name string, labels ...string) float64 {
 	}
 	return sum
 }
+
+// Nothing of an aborted transaction exists, so its inputs are decided again at
+// once: no takeover, no restore.
+func TestAbortedTransactionIsDecidedAgainWithoutATakeover(t *testing.T) {
+	for _, fault := range []kfake.Fault{
+		{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.TransactionAbortable, When: ofLanes},
+		{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.TransactionAbortable},
+	} {
+		c := newCounting(t, kafkatest.Embedded(t, 1))
+		node := c.node()
+		c.ready(node)
+		for range 5 {
+			c.cluster.Fake.Fault(fault)
+			c.add(16)
+			c.settle()
+		}
+		if replays, takeovers := node.count("rondo_transaction_replays_total"), node.count("rondo_takeovers_total"); replays < 5 || takeovers != appPartitions {
+			t.Errorf("%v: %v replays, %v takeovers", fault.Keys, replays, takeovers)
+		}
+	}
+}
