@@ -58,7 +58,7 @@ func TestCrashAtEveryStepOfABatch(t *testing.T) {
 	var l changelog
 	p := s.Partition(0)
 	dice := newRand(1)
-	for round := range 30 {
+	for round := range 30 / slowness {
 		step := func(name string) {
 			for _, kept := range []int{0, 50, 100} {
 				crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: dice})
@@ -113,7 +113,7 @@ func TestCrashAtEveryFileOperation(t *testing.T) {
 	s := mustOpen(t, smallConfig(watched))
 	logs := []*changelog{{}, {}}
 	dice := newRand(2)
-	for round := range 60 {
+	for round := range 60 / slowness {
 		i := round % len(logs)
 		o := s.Partition(int32(i)).Begin()
 		randomChanges(o, dice)
@@ -121,7 +121,7 @@ func TestCrashAtEveryFileOperation(t *testing.T) {
 	}
 	mustClose(t, s)
 	t.Logf("%d cuts", len(cuts))
-	if len(cuts) < 50 {
+	if len(cuts) < 50/slowness {
 		t.Fatalf("only %d file operations: the test does not reach what it is for", len(cuts))
 	}
 	for _, c := range cuts {
@@ -148,7 +148,7 @@ func TestCrashUnderLoad(t *testing.T) {
 		lanes.Go(func() {
 			dice := newRand(int64(100 + i))
 			p := s.Partition(int32(i))
-			for round := range 150 {
+			for round := range 150 / slowness {
 				o := p.Begin()
 				randomChanges(o, dice)
 				commitAndApply(t, o, l)
@@ -175,7 +175,7 @@ func TestInterruptedRestoreIsMadeWholeByTheNextOne(t *testing.T) {
 		var l changelog
 		dice := newRand(4)
 		o := s.Partition(0).Begin()
-		for range 60 {
+		for range max(60/slowness, 10) {
 			randomChanges(o, dice)
 			if resumed && l.from(0) == nil {
 				commitAndApply(t, o, &l)

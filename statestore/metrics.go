@@ -15,9 +15,22 @@ type Metrics struct {
 }
 
 // Metrics returns the store's present sizes. It may be called from anywhere.
+// While the disk is full they are the last ones, for Pebble holds its locks then.
 func (s *Store) Metrics() Metrics {
+	if !s.disk.full.Load() {
+		s.last.Store(s.measure())
+	}
+	m := Metrics{}
+	if last := s.last.Load(); last != nil {
+		m = *last
+	}
+	m.Writable = s.writable() == nil
+	return m
+}
+
+func (s *Store) measure() *Metrics {
 	m := s.db.Metrics()
-	return Metrics{
+	return &Metrics{
 		DiskBytes:           m.DiskSpaceUsage(),
 		MemTableBytes:       m.MemTable.Size,
 		CacheBytes:          m.BlockCache.Size,
@@ -27,6 +40,5 @@ func (s *Store) Metrics() Metrics {
 		ReadAmplification:   m.ReadAmp(),
 		FlushesTotal:        m.Flush.Count,
 		CompactionsTotal:    m.Compact.Count,
-		Writable:            s.writable() == nil,
 	}
 }

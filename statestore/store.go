@@ -68,6 +68,7 @@ type Store struct {
 	lock  io.Closer
 	disk  *disk
 	clock flushClock
+	last  atomic.Pointer[Metrics]
 }
 
 // Open opens the store in a folder, which is made if it is not there. A store

@@ -253,6 +253,24 @@ func TestStoreOfAnotherFormatIsBegunAnew(t *testing.T) {
 	}
 }
 
+func TestMetricsShowWhatIsThere(t *testing.T) {
+	s := openMem(t)
+	o := s.Partition(0).Begin()
+	o.Put([]byte("k"), entry(strings.Repeat("value", 1000), 1))
+	if err := o.Apply(position(1)); err != nil {
+		t.Fatal(err)
+	}
+	if m := s.Metrics(); m.MemTableBytes < 5000 || !m.Writable {
+		t.Errorf("before a flush: %+v", m)
+	}
+	if err := s.flush(); err != nil {
+		t.Fatal(err)
+	}
+	if m := s.Metrics(); m.DiskBytes == 0 || m.FlushesTotal == 0 || m.ReadAmplification != 1 {
+		t.Errorf("after a flush: %+v", m)
+	}
+}
+
 func TestQuietStoreIsFlushedNowAndThen(t *testing.T) {
 	var c flushClock
 	start := int64(1_700_000_000_000)

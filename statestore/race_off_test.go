@@ -1,0 +1,5 @@
+//go:build !race
+
+package statestore
+
+const slowness = 1
