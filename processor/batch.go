@@ -183,8 +183,10 @@ func (b *batch) count(d decisionOf) {
 	for _, c := range d.decision.Commands {
 		b.tally.commands[commandLabels{workflow, c.Message}]++
 	}
-	if d.decision.Fault != nil {
+	if fault := d.decision.Fault; fault != nil {
 		b.tally.faults[workflow]++
+		b.tenure.lane.log.Warn("incident: the instance stands still", "instance", instanceKey(workflow, d.key),
+			"kind", fault.Kind, "place", fault.Place, "text", fault.Text)
 	}
 }
 

@@ -203,7 +203,7 @@ func (b *batch) bury(ctx context.Context, source *kgo.Record, why deadLetter) er
 		header(headerDeadOmitted, "the record is larger than this topic takes; it is where the coordinates say")
 	}
 	b.tally.dead[why.Reason]++
-	b.tenure.lane.log.Warn("dead letter", "record", coordinates(source), "reason", why.Reason, "text", why.Text)
+	b.tenure.lane.log.Warn("dead letter", "record", coordinates(source), "to", record.Topic, "reason", why.Reason, "text", why.Text)
 	b.add(record, facts.maxMessageBytes)
 	return nil
 }
