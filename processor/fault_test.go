@@ -195,8 +195,13 @@ func TestEachInputCountsOnceWhateverTheBrokerAnswers(t *testing.T) {
 
 // ofLanes leaves out what the test itself produces.
 func ofLanes(r kmsg.Request) bool {
-	produce, ok := r.(*kmsg.ProduceRequest)
-	return !ok || produce.TransactionID != nil
+	switch r := r.(type) {
+	case *kmsg.ProduceRequest:
+		return r.TransactionID != nil
+	case *kmsg.InitProducerIDRequest:
+		return r.TransactionalID != nil
+	}
+	return true
 }
 
 // The group throws members out behind their backs while they decide.
@@ -484,4 +489,27 @@ func TestAbortedTransactionIsDecidedAgainWithoutATakeover(t *testing.T) {
 			t.Errorf("%v: %v replays, %v takeovers", fault.Keys, replays, takeovers)
 		}
 	}
+}
+
+// A lane that the group does not know any more waits for the group's word: to
+// open the ring again would fence whoever has the partition now.
+func TestExpelledLaneDoesNotFenceTheNextOwner(t *testing.T) {
+	c := newCounting(t, kafkatest.Embedded(t, 1))
+	node := c.node()
+	c.ready(node)
+	refused := c.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.UnknownMemberID, Count: -1})
+	fences := c.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, TopLevel: true, Observe: true, Count: -1, When: ofLanes})
+	c.add(1)
+	if err := refused.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(c.config.SessionTimeout / 2)
+	if n := fences.Hits(); n != 0 {
+		t.Errorf("the lane has opened %d producers", n)
+	}
+	if s := node.Status(); s.Ready || s.Partitions.Running != appPartitions-1 {
+		t.Errorf("status: %+v", s)
+	}
+	refused.Remove()
+	c.settle()
 }
