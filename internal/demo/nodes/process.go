@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -59,7 +60,7 @@ func (p *process) live(log io.Closer, started chan<- error) {
 
 // kill ends the process without warning and waits until it is gone.
 func (p *process) kill() error {
-	if err := p.cmd.Process.Kill(); err != nil && !p.hasEnded() {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill process %d: %w", p.cmd.Process.Pid, err)
 	}
 	<-p.ended
@@ -81,15 +82,6 @@ func (p *process) stop(patience time.Duration) error {
 		return fmt.Errorf("process %d: %w", p.cmd.Process.Pid, p.err)
 	}
 	return nil
-}
-
-func (p *process) hasEnded() bool {
-	select {
-	case <-p.ended:
-		return true
-	default:
-		return false
-	}
 }
 
 // tail is the end of a log file: what a node said last.
