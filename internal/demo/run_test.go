@@ -62,7 +62,7 @@ func performClean(t *testing.T, cfg Config) *verdict.Report {
 
 func TestCheckoutRunsExactlyOnce(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped by -short: it takes half a minute")
+		kafkatest.LeaveOut(t, "it takes half a minute, and -short was given")
 	}
 	r := performClean(t, Config{Orders: 300, Rate: 60, Seed: 11, Executable: buildRondo(t)})
 	if r.Completed == 0 || r.Compensated == 0 || r.Retries == 0 || r.P50 == nil {
@@ -72,7 +72,7 @@ func TestCheckoutRunsExactlyOnce(t *testing.T) {
 
 func TestTwoRunsOnOneRealClusterAreBothClean(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped by -short: it takes two minutes")
+		kafkatest.LeaveOut(t, "it takes two minutes, and -short was given")
 	}
 	cluster := kafkatest.Shared(t, 1)
 	cfg := Config{Orders: 150, Rate: 30, Seed: 12, Executable: buildRondo(t), Brokers: cluster.Addrs}

@@ -48,7 +48,7 @@ func number(t *testing.T, variable string, otherwise int) int {
 // per key.
 func TestEveryInputTakesEffectOnceWhileNodesDieAndFreeze(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped by -short: it takes minutes; `make test` runs it")
+		kafkatest.LeaveOut(t, "it takes minutes, and -short was given; `make test` runs it")
 	}
 	cluster := kafkatest.Start(t, 1)
 	for _, topic := range []string{"entries", "booked", "reminders", "reminded", "given-up"} {
