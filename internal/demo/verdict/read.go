@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -119,9 +120,9 @@ func Unread(ctx context.Context, seeds []string, start kadm.Offsets, group strin
 	if err != nil {
 		return nil, fmt.Errorf("list the ends of %v: %w", topics, err)
 	}
-	committed, err := admin.FetchOffsets(ctx, group)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // which has committed nothing
-		return nil, fmt.Errorf("fetch the offsets of group %s: %w", group, err)
+	committed, err := stableOffsets(ctx, admin, group)
+	if err != nil {
+		return nil, err
 	}
 	left, err := readBetween(ctx, cl, latest(ends, start, committed), ends.Offsets())
 	if err != nil {
@@ -129,6 +130,32 @@ func Unread(ctx context.Context, seeds []string, start kadm.Offsets, group strin
 	}
 	return firsts(left), nil
 }
+
+// stableOffsets returns what a group has committed; nothing if there is no such
+// group. It waits until no transaction on an offset is undecided.
+func stableOffsets(ctx context.Context, admin *kadm.Client, group string) (kadm.OffsetResponses, error) {
+	for {
+		offsets, err := admin.FetchOffsets(kadm.RequireStable(ctx), group)
+		if err == nil {
+			err = offsets.Error()
+		}
+		switch {
+		case err == nil, errors.Is(err, kerr.GroupIDNotFound):
+			return offsets, nil
+		case !errors.Is(err, kerr.UnstableOffsetCommit):
+			return nil, fmt.Errorf("fetch the offsets of group %s: %w", group, err)
+		}
+		select {
+		case <-time.After(unstablePause):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("fetch the offsets of group %s: %w", group, ctx.Err())
+		}
+	}
+}
+
+// unstablePause is how long a transaction that is being completed gets before
+// offsets are asked for again.
+const unstablePause = 20 * time.Millisecond
 
 // latest is where each listed partition was read to: where the run began, or
 // what was committed since.
