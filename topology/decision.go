@@ -25,6 +25,13 @@ type Decision struct {
 	// Commands in the order of sending.
 	Commands []Command
 
+	// Letters to other instances and to desks, in the order of writing. They are
+	// inputs there, once the transaction is committed.
+	Letters []Letter
+	// Lookups are the rows that were asked for, each once, in order. Given the
+	// same ones the decision can be made again.
+	Lookups []Lookup
+
 	// Event is the event that was decided on, if the instance had kept it until
 	// now: the input itself is none then.
 	Event *Event
@@ -85,6 +92,13 @@ type Command struct {
 	Step        string
 	Compensates string // the command id that it undoes; "" if none
 	AwaitsReply bool
+}
+
+// Lookup is a row of a table as a decision saw it.
+type Lookup struct {
+	Table, Key string
+	Row        value.Value
+	Found      bool
 }
 
 // Trace is one thing that happened within a decision.

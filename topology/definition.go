@@ -18,10 +18,13 @@ type Definition struct {
 	Pos     diag.Pos // of the name
 
 	Messages []*Message // in the order of the file
+	Tables   []*Table   // in the order of the file
 	Again    Again
-	Start    []*Rule // message name → reaction
-	Deadline *When   // of the instance, from its start
-	Anytime  []*Rule // message name → reaction
+	Start    []*Rule   // message name → reaction
+	Child    []*Step   // `start: {run: …}`: alternatives; nil: nobody's child
+	Schedule *Schedule // `start: {every: …}` or `{cron: …}`; nil: none
+	Deadline *When     // of the instance, from its start
+	Anytime  []*Rule   // message name → reaction
 	Do       []*Step
 	Catch    []*Rule // error name or "any" → reaction
 
@@ -29,6 +32,7 @@ type Definition struct {
 	Search    []string
 	SearchPos []diag.Pos // of each name in Search
 	Keep      *When      // how long a finished instance is remembered; nil: DefaultKeep
+	Migrate   *Migration // how instances of an older version come to this one; nil: they cannot
 
 	// Source is the YAML text, Files the schema files that it names, by the
 	// name used in the text. Both together are what Digest covers and what is
@@ -67,15 +71,70 @@ type Message struct {
 
 	Timeout *When
 	Retry   *Retry
+	Limit   *Limit // of a command; nil: none
+}
+
+// Limit bounds how a command is sent, over the whole application: at most Rate
+// times in each Per, evenly spaced, and with at most Open calls without outcome
+// at once. What exceeds it waits in order.
+type Limit struct {
+	Pos  diag.Pos
+	Rate int           // 0: no bound
+	Per  time.Duration // of Rate: a second, a minute, an hour or a day
+	Open int           // 0: no bound
+}
+
+// Table is a compacted topic that is held as a local table, read-only. The key
+// of a row is the record's key as text.
+type Table struct {
+	Name      string // snake_case, as in lookup('name', key)
+	Pos       diag.Pos
+	Topic     string
+	TopicPos  diag.Pos
+	Format    string // as of a Message
+	Schema    string // as of a Message
+	SchemaPos diag.Pos
+}
+
+// Schedule begins instances at times: one of Every and Cron is set. Instants of
+// Every are whole multiples of it since the Unix epoch.
+type Schedule struct {
+	Pos      diag.Pos
+	Every    time.Duration
+	Cron     string // five fields
+	CronPos  diag.Pos
+	Zone     string // of Cron, as "Europe/Berlin"; "" is UTC
+	ZonePos  diag.Pos
+	Key      *Expr // of the instance, over `event` (scheduled, missed); nil: the workflow's name
+	Reaction *Step // what a firing does first: its Set; never nil
+}
+
+// Migration says how instances of version From come to this one.
+type Migration struct {
+	Pos   diag.Pos
+	From  int
+	Steps []StepMapping // where a step has another name, or another kind of wait
+	Set   []Assignment  // done when an instance moves
+}
+
+// StepMapping maps a step of the older version to one of this version.
+type StepMapping struct {
+	Old, New string
+	Pos      diag.Pos // of Old
+	NewPos   diag.Pos
 }
 
 // SchemaFile reports whether Schema names a file, to be found in
 // Definition.Files, and not a subject of the registry: files end in .avsc or
 // .json or have a slash, which no subject has. A dot alone does not make a file,
 // for subjects are named after topics ("shop.orders-value").
-func (m *Message) SchemaFile() bool {
-	return strings.HasSuffix(m.Schema, ".avsc") || strings.HasSuffix(m.Schema, ".json") ||
-		strings.Contains(m.Schema, "/")
+func (m *Message) SchemaFile() bool { return namesFile(m.Schema) }
+
+// SchemaFile is as that of a Message.
+func (t *Table) SchemaFile() bool { return namesFile(t.Schema) }
+
+func namesFile(schema string) bool {
+	return strings.HasSuffix(schema, ".avsc") || strings.HasSuffix(schema, ".json") || strings.Contains(schema, "/")
 }
 
 // Early says what becomes of an event that comes before the step that listens
@@ -234,6 +293,51 @@ type Block struct {
 	Do  []*Step
 }
 
+// Fork runs named branches side by side.
+type Fork struct {
+	Pos      diag.Pos
+	Branches []ForkBranch // in the order of the file
+	Join     Join
+}
+
+// ForkBranch is one branch of a Fork.
+type ForkBranch struct {
+	Name string
+	Pos  diag.Pos
+	Do   []*Step
+}
+
+// Join says when a fork or a loop is done: when all branches have finished, when
+// one has, or N.
+type Join struct {
+	Pos  diag.Pos
+	Mode string // "all" (the default, also ""), "any", or "n"
+	N    int    // of mode "n"
+}
+
+// For is a loop: over a list, while something holds, or both.
+type For struct {
+	Pos      diag.Pos
+	Each     string // the variable of the item; "" without In
+	EachPos  diag.Pos
+	In       *Template // an expression, or a list of literals; nil: only While
+	While    *Expr     // tested before each iteration begins; nil: always
+	Parallel int       // iterations at once, from 1
+	Do       []*Step
+	Join     Join
+	Collect  []Assignment // list → the element that each finished iteration gives
+}
+
+// Run begins a child workflow; with Await it is a call, whose outcome is the
+// child's.
+type Run struct {
+	Workflow string
+	Pos      diag.Pos // of the workflow's name
+	Key      *Expr    // of the child; nil: the instance's own
+	With     *Template
+	Await    []*Rule // the only name is "completed"; nil: the child outlives the parent
+}
+
 // Raise raises an error by name, with data.
 type Raise struct {
 	Pos     diag.Pos
@@ -261,6 +365,9 @@ func (*Listen) action() {}
 func (*Wait) action()   {}
 func (*Switch) action() {}
 func (*Block) action()  {}
+func (*Fork) action()   {}
+func (*For) action()    {}
+func (*Run) action()    {}
 func (*Raise) action()  {}
 func (*End) action()    {}
 func (*Undo) action()   {}

@@ -53,17 +53,29 @@ type Event struct {
 	CommandID string // the header rondo-command-id that a service echoed; "" without one
 }
 
-// Input is what one decision is about: exactly one of Event, Timer, Act is set.
+// Input is what one decision is about: at most one of Event, Timer, Act and
+// Letter is set; none: what the instance owes.
 type Input struct {
-	At    Instant // the time of the decision; never before the instance's last
-	Event *Event
-	Timer bool // the instance's next timer (Instance.NextTimer) is due
-	Act   *Act
+	At     Instant // the time of the decision; never before the instance's last
+	Event  *Event
+	Timer  bool // the instance's next timer (Instance.NextTimer) is due
+	Act    *Act
+	Letter *Letter
+
+	// Tables are the rows that `lookup` finds; nil: none. They are part of the
+	// input: the same rows give the same decision (Decision.Lookups).
+	Tables Tables
+}
+
+// Tables finds rows of the definition's tables.
+type Tables interface {
+	// Row returns the row of a table under a key; false if there is none.
+	Row(table, key string) (value.Value, bool)
 }
 
 // Act is an operator's act on one instance.
 type Act struct {
-	Kind      string // cancel, terminate, pause, resume, retry, skip, fail, set, jump, migrate
+	Kind      string // cancel, terminate, pause, resume, shift (resume, relative timers moved), retry, skip, fail, set, jump, migrate
 	Principal string
 	Reason    string
 	Step      string

@@ -14,9 +14,10 @@ import (
 // goroutine, and must not write to it or to anything that it points to.
 type Instance struct {
 	Workflow string
+	Desk     string // "" for an instance of the workflow; else only the fields of Desk below count
 	Key      string
 	Version  int
-	Run      string // names the start: "topic/partition/offset"
+	Run      string // names the start: "topic/partition/offset", "command:<id>" of a child, "schedule:<instant>"
 	Status   Status
 	Started  Instant
 	At       Instant // of the last decision that changed it
@@ -34,6 +35,11 @@ type Instance struct {
 
 	Incident *Incident // what stopped it; set while Status is StatusIncident
 
+	Parents   []Parent      // who waits for its outcome
+	Known     []Correlation // the values that it has announced
+	Parts     []*Part       // of its loops, in the order of their ids
+	PartsMade int64         // parts made so far: the id of the latest
+
 	Deadline       Timer
 	DeadlinePassed bool // it passed while the workflow's `catch` ran
 	// Owed is true when a decision ended before the instance was at rest: it
@@ -50,13 +56,54 @@ type Instance struct {
 	Forget  Timer       // when it is forgotten
 	Failure *Failure    // why, unless it completed
 	Output  value.Value // what the definition's `output` gave
-	Search  *value.Map  // the variables by which it can be found, as they were at the end
+	Search  *value.Map  // the variables by which it can be found, as they were at the last decision
+
+	Counter *Counter // of a desk
+}
+
+// Part is a piece of an instance that is kept as a record of its own, so that a
+// step rewrites what it changed and not the whole: some elements of a long list.
+// A Part is never changed; another with the same id takes its place.
+type Part struct {
+	ID    int64 // from 1, unique within the instance
+	Value value.Value
+}
+
+// Parent is an instance that waits for this one's outcome, or has begun it.
+type Parent struct {
+	Address Address
+	Run     string
+	Command string // its call: the command id
+	Awaited bool
+}
+
+// Correlation is a value under which an instance is known.
+type Correlation struct {
+	Variable string
+	Value    string
+}
+
+// Counter is what a desk remembers.
+type Counter struct {
+	Members []Member // mailbox: who is known by the value, in the order of coming
+	Fired   Instant  // schedule: the latest instant for which it has fired, or from which it counts
+	Next    Timer    // schedule: when it fires next; gate: when it may grant again
+	Free    int64    // gate: from when the next may be sent, microseconds since the Unix epoch
+	Open    []string // gate: command ids of the calls that were let through and are not over
+	Asking  []int64  // gate: parts with those that wait, oldest first
+}
+
+// Member is an instance that a mailbox knows.
+type Member struct {
+	Key string
+	Run string
 }
 
 // Status is the state of an instance as its operators see it.
 type Status string
 
 const (
+	StatusExpected     Status = "expected" // there is none: events wait for one to begin (`early: <duration>`)
 	StatusRunning      Status = "running"
 	StatusCompensating Status = "compensating"
 	StatusPaused       Status = "paused"
@@ -84,8 +131,11 @@ func (s Status) Stopped() bool { return s == StatusPaused || s == StatusIncident
 type BranchKind string
 
 const (
-	BranchMain    BranchKind = "main"
-	BranchAnytime BranchKind = "anytime"
+	BranchMain      BranchKind = "main"
+	BranchAnytime   BranchKind = "anytime"
+	BranchFork      BranchKind = "fork"      // one of a fork's
+	BranchIteration BranchKind = "iteration" // one of a loop's
+	BranchUndo      BranchKind = "undo"      // undoes what a loser of a join has done
 )
 
 // Branch is one line of an instance: a stack of what was entered and not left
@@ -94,7 +144,9 @@ type Branch struct {
 	ID     int64 // unique within the instance; 0 is the main line
 	Parent int64 // the branch that began it; of the main line itself
 	Kind   BranchKind
-	Place  string // anytime: the reaction
+	Place  string // anytime: the reaction; fork, iteration: the step whose branch it is; undo: what it undoes
+	Name   string // of a fork's branch
+	Index  int    // of an iteration or a fork's branch, from 0
 	Frames []Frame
 	// Next is the step to be entered next, within the last frame; "" when the
 	// branch waits. At rest it is "" everywhere.
@@ -111,6 +163,7 @@ type Frame struct {
 	Entry   *Entry   // what this compensation undoes
 	Mark    int64    // Instance.Made when it was entered: later entries are its own
 	Call    *Call    // of a call
+	Loop    *Loop    // of a fork or a loop
 	Timeout Timer    // of the attempt, the listen or the block
 	Wake    Timer    // of a wait; before the next attempt; `idle` of a listen
 }
@@ -123,7 +176,23 @@ type Call struct {
 	Base    int     // attempts sent before an operator let it begin again
 	First   Instant // when attempt Base+1 was sent
 	Over    bool
+	Asking  bool    // it waits for leave to be sent: Attempt is the one that shall be
+	Child   Address // of `run`: whose outcome it is; the zero Address for a command
 }
+
+// Loop is how far a fork or a loop has come.
+type Loop struct {
+	Items    []int64 // parts with the elements of `in`, in order; all but the last have loopPart
+	Count    int     // elements of `in`; of a fork: branches; -1: `while` alone
+	Begun    int     // iterations begun
+	Finished int     // iterations finished
+	Lost     int     // iterations that an error has ended
+	Closed   bool    // no more begin: `while` was false
+	Results  []int64 // parts with what finished iterations gave, in order of their index: lists of maps, null for none
+}
+
+// loopPart is the number of elements in one part of a loop.
+const loopPart = 256
 
 // Timer is when something is due. The zero Timer is not armed.
 type Timer struct {
@@ -154,10 +223,12 @@ type Entry struct {
 
 // Kept is an input that is kept for later, with the time of its coming.
 type Kept struct {
-	At    Instant
-	Event *Event // at most one of Event, Act and Timer is set; none: steps that were to go on
-	Act   *Act
-	Timer bool
+	At     Instant
+	Event  *Event // at most one of Event, Act, Timer and Letter is set; none: steps that were to go on
+	Act    *Act
+	Timer  bool
+	Letter *Letter
+	Until  Timer // of an event that waits for an instance: how long
 }
 
 // Failure is an error of the workflow language, as `error` shows it.
