@@ -176,6 +176,7 @@ func (p *pass) reactIn(b *Branch, n *node) {
 		return
 	}
 	if !holds {
+		p.note("if", n.place, "false")
 		p.confirm(b, n)
 		p.passOn(b, n, nil)
 		return
