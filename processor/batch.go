@@ -311,7 +311,9 @@ func (b *batch) changelogEnd() int64 {
 }
 
 func decodeInstance(entry statestore.Entry) (*topology.Instance, error) {
-	instance, err := schemas.DecodeInstance(entry.Value)
+	instance, err := schemas.DecodeInstance(entry.Value, func(id int64) ([]byte, error) {
+		return nil, fmt.Errorf("part %d: parts are not loaded", id)
+	})
 	if err != nil {
 		return nil, damaged(err)
 	}

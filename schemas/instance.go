@@ -8,32 +8,72 @@ import (
 	"rondo/topology/value"
 )
 
-var instanceFormat = sync.OnceValue(func() *Format { return newFormat("instance") })
+var (
+	instanceFormat = sync.OnceValue(func() *Format { return newFormat("instance") })
+	partFormat     = sync.OnceValue(func() *Format { return newFormat("part") })
+)
 
 // DecodeInstance reads what EncodeInstance wrote, in this or a former version.
-// An *UnknownFormatError reports a newer one.
-func DecodeInstance(b []byte) (*topology.Instance, error) {
-	n, err := instanceFormat().decode(b)
+// part gives each of the instance's parts as EncodePart wrote it. An
+// *UnknownFormatError reports a newer version.
+func DecodeInstance(head []byte, part func(id int64) ([]byte, error)) (*topology.Instance, error) {
+	n, err := instanceFormat().decode(head)
 	if err != nil {
 		return nil, err
 	}
-	r := &instanceReader{entries: map[int64]*topology.Entry{}}
+	r := &recordReader{entries: map[int64]*topology.Entry{}}
 	i := r.instance(n)
 	if r.err != nil {
-		return nil, fmt.Errorf("decode instance %s/%s: %w", i.Workflow, i.Key, r.err)
+		return nil, fmt.Errorf("decode instance %s: %w", i.Address(), r.err)
+	}
+	if i.Parts, err = decodeParts(numbersOf(n, "parts"), part); err != nil {
+		return nil, fmt.Errorf("decode instance %s: %w", i.Address(), err)
 	}
 	return i, nil
 }
 
-// instanceReader makes an instance of what goavro gives. It keeps the first error.
-type instanceReader struct {
-	entries map[int64]*topology.Entry // by number
+func decodeParts(ids []int64, part func(id int64) ([]byte, error)) ([]*topology.Part, error) {
+	var parts []*topology.Part
+	for _, id := range ids {
+		b, err := part(id)
+		if err != nil {
+			return nil, fmt.Errorf("part %d: %w", id, err)
+		}
+		p, err := decodePart(b)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("part %d: %w", id, err)
+		case p.ID != id:
+			return nil, fmt.Errorf("part %d: the record is that of part %d", id, p.ID)
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+func decodePart(b []byte) (*topology.Part, error) {
+	n, err := partFormat().decode(b)
+	if err != nil {
+		return nil, err
+	}
+	v, err := valueOf(n["value"])
+	if err != nil {
+		return nil, err
+	}
+	return &topology.Part{ID: get[int64](n, "id"), Value: v}, nil
+}
+
+// recordReader makes what a record tells of what goavro gives. It keeps the
+// first error.
+type recordReader struct {
+	entries map[int64]*topology.Entry // of an instance, by number
 	err     error
 }
 
-func (r *instanceReader) instance(n fields) *topology.Instance {
+func (r *recordReader) instance(n fields) *topology.Instance {
 	i := &topology.Instance{
 		Workflow: get[string](n, "workflow"),
+		Desk:     get[string](n, "desk"),
 		Key:      get[string](n, "key"),
 		Version:  int(get[int32](n, "version")),
 		Run:      get[string](n, "run"),
@@ -47,6 +87,10 @@ func (r *instanceReader) instance(n fields) *topology.Instance {
 		Starts:   sliceOf(n, "starts", r.kept),
 		Seen:     textsOf(n, "seen"),
 		Incident: r.incident(n),
+
+		Parents:   sliceOf(n, "parents", parentOf),
+		Known:     sliceOf(n, "known", correlationOf),
+		PartsMade: get[int64](n, "partsMade"),
 
 		Deadline:       timerOf(n, "deadline"),
 		DeadlinePassed: get[bool](n, "deadlinePassed"),
@@ -62,6 +106,8 @@ func (r *instanceReader) instance(n fields) *topology.Instance {
 		Failure: r.failure(n, "failure"),
 		Output:  r.value(n, "output"),
 		Search:  r.values(n, "search"),
+
+		Counter: counterOf(n),
 	}
 	i.Branches = sliceOf(n, "branches", r.branch) // its frames name entries
 	return i
@@ -69,14 +115,19 @@ func (r *instanceReader) instance(n fields) *topology.Instance {
 
 func instantOf(n fields, name string) topology.Instant { return topology.Instant(get[int64](n, name)) }
 
-func textsOf(n fields, name string) []string {
+func textsOf(n fields, name string) []string { return plainOf[string](n, name) }
+
+func numbersOf(n fields, name string) []int64 { return plainOf[int64](n, name) }
+
+// plainOf reads an array of what goavro gives as it stands; an empty one is nil.
+func plainOf[T any](n fields, name string) []T {
 	items := get[[]any](n, name)
 	if len(items) == 0 {
 		return nil
 	}
-	out := make([]string, len(items))
+	out := make([]T, len(items))
 	for i, item := range items {
-		out[i] = item.(string)
+		out[i] = item.(T)
 	}
 	return out
 }
@@ -86,13 +137,13 @@ func timerOf(n fields, name string) topology.Timer {
 	return topology.Timer{Due: instantOf(inner, "due"), Arm: get[int64](inner, "arm")}
 }
 
-func (r *instanceReader) fail(err error) {
+func (r *recordReader) fail(err error) {
 	if r.err == nil {
 		r.err = err
 	}
 }
 
-func (r *instanceReader) value(n fields, name string) value.Value {
+func (r *recordReader) value(n fields, name string) value.Value {
 	v, err := valueOf(n[name])
 	if err != nil {
 		r.fail(fmt.Errorf("%s: %w", name, err))
@@ -101,7 +152,7 @@ func (r *instanceReader) value(n fields, name string) value.Value {
 }
 
 // values reads a map of variables; the empty one is nil.
-func (r *instanceReader) values(n fields, name string) *value.Map {
+func (r *recordReader) values(n fields, name string) *value.Map {
 	m, isMap := r.value(n, name).(*value.Map)
 	if !isMap && r.err == nil {
 		r.fail(fmt.Errorf("%s: is no map", name))
@@ -112,19 +163,21 @@ func (r *instanceReader) values(n fields, name string) *value.Map {
 	return m
 }
 
-func (r *instanceReader) branch(n fields) *topology.Branch {
+func (r *recordReader) branch(n fields) *topology.Branch {
 	return &topology.Branch{
 		ID:     get[int64](n, "id"),
 		Parent: get[int64](n, "parent"),
 		Kind:   topology.BranchKind(get[string](n, "kind")),
 		Place:  get[string](n, "place"),
+		Name:   get[string](n, "name"),
+		Index:  int(get[int64](n, "index")),
 		Frames: sliceOf(n, "frames", r.frame),
 		Next:   get[string](n, "next"),
 		Vars:   r.values(n, "vars"),
 	}
 }
 
-func (r *instanceReader) frame(n fields) topology.Frame {
+func (r *recordReader) frame(n fields) topology.Frame {
 	seq := get[int64](n, "entry")
 	entry := r.entries[seq]
 	if seq != 0 && entry == nil {
@@ -138,12 +191,13 @@ func (r *instanceReader) frame(n fields) topology.Frame {
 		Entry:   entry,
 		Mark:    get[int64](n, "mark"),
 		Call:    callOf(n),
+		Loop:    loopOf(n),
 		Timeout: timerOf(n, "timeout"),
 		Wake:    timerOf(n, "wake"),
 	}
 }
 
-func (r *instanceReader) event(n fields) *topology.Event {
+func (r *recordReader) event(n fields) *topology.Event {
 	inner, ok := unwrap[fields](n, "event", "rondo.Event")
 	if !ok {
 		return nil
@@ -158,7 +212,7 @@ func (r *instanceReader) event(n fields) *topology.Event {
 	}
 }
 
-func (r *instanceReader) failure(n fields, name string) *topology.Failure {
+func (r *recordReader) failure(n fields, name string) *topology.Failure {
 	inner, ok := unwrap[fields](n, name, "rondo.Failure")
 	if !ok {
 		return nil
@@ -178,16 +232,95 @@ func callOf(n fields) *topology.Call {
 	if !ok {
 		return nil
 	}
+	child, _ := unwrap[fields](inner, "child", "rondo.Address")
 	return &topology.Call{
 		Command: get[string](inner, "command"),
 		Attempt: int(get[int32](inner, "attempt")),
 		Base:    int(get[int32](inner, "base")),
 		First:   instantOf(inner, "first"),
 		Over:    get[bool](inner, "over"),
+		Asking:  get[bool](inner, "asking"),
+		Child:   addressOf(child),
 	}
 }
 
-func (r *instanceReader) entry(n fields) *topology.Entry {
+func loopOf(n fields) *topology.Loop {
+	inner, ok := unwrap[fields](n, "loop", "rondo.Loop")
+	if !ok {
+		return nil
+	}
+	return &topology.Loop{
+		Items:    numbersOf(inner, "items"),
+		Count:    int(get[int64](inner, "count")),
+		Begun:    int(get[int64](inner, "begun")),
+		Finished: int(get[int64](inner, "finished")),
+		Lost:     int(get[int64](inner, "lost")),
+		Closed:   get[bool](inner, "closed"),
+		Results:  numbersOf(inner, "results"),
+	}
+}
+
+// addressOf reads an address; none is the zero Address.
+func addressOf(n fields) topology.Address {
+	if n == nil {
+		return topology.Address{}
+	}
+	return topology.Address{Workflow: get[string](n, "workflow"), Desk: get[string](n, "desk"), Key: get[string](n, "key")}
+}
+
+func parentOf(n fields) topology.Parent {
+	return topology.Parent{
+		Address: addressOf(get[fields](n, "address")),
+		Run:     get[string](n, "run"),
+		Command: get[string](n, "command"),
+		Awaited: get[bool](n, "awaited"),
+	}
+}
+
+func correlationOf(n fields) topology.Correlation {
+	return topology.Correlation{Variable: get[string](n, "variable"), Value: get[string](n, "value")}
+}
+
+func counterOf(n fields) *topology.Counter {
+	inner, ok := unwrap[fields](n, "counter", "rondo.Counter")
+	if !ok {
+		return nil
+	}
+	return &topology.Counter{
+		Members: sliceOf(inner, "members", memberOf),
+		Fired:   instantOf(inner, "fired"),
+		Next:    timerOf(inner, "next"),
+		Free:    get[int64](inner, "free"),
+		Open:    textsOf(inner, "open"),
+		Asking:  numbersOf(inner, "asking"),
+	}
+}
+
+func memberOf(n fields) topology.Member {
+	return topology.Member{Key: get[string](n, "key"), Run: get[string](n, "run")}
+}
+
+func (r *recordReader) letter(n fields, name string) *topology.Letter {
+	inner, ok := unwrap[fields](n, name, "rondo.Letter")
+	if !ok {
+		return nil
+	}
+	return &topology.Letter{
+		Kind:    topology.LetterKind(get[string](inner, "kind")),
+		To:      addressOf(get[fields](inner, "to")),
+		From:    addressOf(get[fields](inner, "from")),
+		Run:     get[string](inner, "run"),
+		Command: get[string](inner, "command"),
+		Message: get[string](inner, "message"),
+		Value:   r.value(inner, "value"),
+		Awaited: get[bool](inner, "awaited"),
+		Status:  topology.Status(get[string](inner, "status")),
+		Failure: r.failure(inner, "failure"),
+		Event:   r.event(inner),
+	}
+}
+
+func (r *recordReader) entry(n fields) *topology.Entry {
 	e := &topology.Entry{
 		Seq:     get[int64](n, "seq"),
 		Place:   get[string](n, "place"),
@@ -200,15 +333,18 @@ func (r *instanceReader) entry(n fields) *topology.Entry {
 	return e
 }
 
-func (r *instanceReader) kept(n fields) *topology.Kept {
+func (r *recordReader) kept(n fields) *topology.Kept {
 	act, err := unwrapAct(n, "act")
 	if err != nil {
 		r.fail(err)
 	}
-	return &topology.Kept{At: instantOf(n, "at"), Event: r.event(n), Act: act, Timer: get[bool](n, "timer")}
+	return &topology.Kept{
+		At: instantOf(n, "at"), Event: r.event(n), Act: act, Timer: get[bool](n, "timer"),
+		Letter: r.letter(n, "letter"), Until: timerOf(n, "until"),
+	}
 }
 
-func (r *instanceReader) incident(n fields) *topology.Incident {
+func (r *recordReader) incident(n fields) *topology.Incident {
 	inner, ok := unwrap[fields](n, "incident", "rondo.Incident")
 	if !ok {
 		return nil

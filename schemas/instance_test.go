@@ -2,10 +2,12 @@ package schemas
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,31 +28,67 @@ func fullInstance() *topology.Instance {
 	}
 	failure := &topology.Failure{Name: "declined", Message: "no money", Step: "pay", Data: int64(3), At: 1763000000200,
 		Cause: &topology.Failure{Name: "timeout", Data: mapOf1("idle", false)}}
+	child := topology.Address{Workflow: "delivery", Key: "o-1/2"}
+	letter := &topology.Letter{
+		Kind: topology.LetterOutcome, To: topology.Address{Workflow: "checkout", Desk: "gate.Pay", Key: "Pay"}, From: child,
+		Run: "command:1f1f", Command: "1f1f", Message: "Pay", Value: mapOf1("left", int64(3)), Awaited: true,
+		Status: topology.StatusFailed, Failure: failure, Event: event,
+	}
 	return &topology.Instance{
-		Workflow: "checkout", Key: "o-1", Version: 3, Run: "shop.orders/3/40", Status: topology.StatusIncident,
+		Workflow: "checkout", Desk: "mailbox.card", Key: "o-1", Version: 3, Run: "shop.orders/3/40", Status: topology.StatusIncident,
 		Started: 1763000000000, At: 1763000000300,
 		Branches: []*topology.Branch{
 			{ID: 0, Kind: topology.BranchMain, Next: "tell", Frames: []topology.Frame{
 				{Place: "catch.any", Since: 1763000000200, Error: failure, Mark: 1},
 				{Place: "pay.compensate", Since: 1763000000250, Entry: entry,
-					Call:    &topology.Call{Command: "1f1f", Attempt: 4, Base: 3, First: 1763000000250, Over: true},
+					Call:    &topology.Call{Command: "1f1f", Attempt: 4, Base: 3, First: 1763000000250, Over: true, Asking: true, Child: child},
+					Loop:    &topology.Loop{Items: []int64{1, 4}, Count: 300, Begun: 7, Finished: 6, Lost: 1, Closed: true, Results: []int64{5}},
 					Timeout: topology.Timer{Due: 1763000002250, Arm: 7}, Wake: topology.Timer{Due: 1, Arm: 8}},
 			}},
 			{ID: 1, Parent: 0, Kind: topology.BranchAnytime, Place: "anytime.OrderCancelled", Vars: mapOf1("who", "ann"),
 				Frames: []topology.Frame{{Place: "anytime.OrderCancelled", Event: event}}},
+			{ID: 2, Parent: 1, Kind: topology.BranchIteration, Place: "each", Name: "left", Index: 7},
 		},
 		Vars:    mapOf1("card", "c-1", "declines", int64(2)),
-		Entries: []*topology.Entry{{Seq: 1, Place: "reserve"}, entry},
-		Held:    []*topology.Kept{{At: 5, Event: event}},
-		Queue:   []*topology.Kept{{At: 6, Event: event}},
+		Entries: []*topology.Entry{{Seq: 1, Place: "reserve", Branch: 1}, entry},
+		Held:    []*topology.Kept{{At: 5, Event: event, Until: topology.Timer{Due: 6, Arm: 2}}},
+		Queue:   []*topology.Kept{{At: 6, Event: event}, {At: 7, Letter: letter}},
 		Starts:  []*topology.Kept{{At: 7, Event: event}},
 		Seen:    []string{"PaymentCaptured e-1"},
 		Incident: &topology.Incident{At: 8, Fault: topology.Fault{Kind: "expression", Place: "pay (checkout.yaml:12:7)", Text: "no such field"},
-			Place: "pay", Input: &topology.Kept{At: 8, Act: &topology.Act{Kind: "set", Principal: "ann", Data: mapOf1("card", "c-2")}, Timer: true}, Branch: 1},
-		Deadline: topology.Timer{Due: 9, Arm: 1}, DeadlinePassed: true, Owed: true,
+			Place: "pay", Input: &topology.Kept{At: 8, Act: &topology.Act{Kind: "set", Principal: "ann", Reason: "wrong", Step: "pay", Data: mapOf1("card", "c-2")}, Timer: true}, Branch: 1},
+		Parents:   []topology.Parent{{Address: topology.Address{Workflow: "season", Key: "2026"}, Run: "a.b/1/2", Command: "2f2f", Awaited: true}},
+		Known:     []topology.Correlation{{Variable: "card", Value: "c-1"}},
+		Parts:     []*topology.Part{{ID: 1, Value: []any{"x", int64(1)}}, {ID: 4, Value: []any{}}, {ID: 5, Value: []any{nil, mapOf1("sum", dec("1.50"))}}},
+		PartsMade: 5,
+		Deadline:  topology.Timer{Due: 9, Arm: 1}, DeadlinePassed: true, Owed: true,
 		Sent: 10, Arms: 11, Made: 12, Steps: 13,
 		EndedAt: 14, Forget: topology.Timer{Due: 15, Arm: 16}, Failure: failure,
 		Output: []any{int64(1), nil, 1.5}, Search: mapOf1("card", "c-1"),
+		Counter: &topology.Counter{
+			Members: []topology.Member{{Key: "o-1", Run: "shop.orders/3/40"}}, Fired: 17, Next: topology.Timer{Due: 18, Arm: 19}, Free: 20,
+			Open: []string{"3f3f"}, Asking: []int64{4},
+		},
+	}
+}
+
+// encodeParts returns what EncodePart makes of an instance's parts, as
+// DecodeInstance asks for it.
+func encodeParts(t testing.TB, i *topology.Instance) func(id int64) ([]byte, error) {
+	t.Helper()
+	records := map[int64][]byte{}
+	for _, p := range i.Parts {
+		b, err := EncodePart(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records[p.ID] = b
+	}
+	return func(id int64) ([]byte, error) {
+		if b, ok := records[id]; ok {
+			return b, nil
+		}
+		return nil, errors.New("is not there")
 	}
 }
 
@@ -74,22 +112,96 @@ func TestInstanceKeepsItsBytes(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("encoded\n%x\nwant\n%x", got, want)
 	}
-	back, err := DecodeInstance(want)
+	back, err := DecodeInstance(want, encodeParts(t, fullInstance()))
 	if err != nil || !reflect.DeepEqual(back, fullInstance()) {
 		t.Errorf("decoded %+v (%v)", back, err)
 	}
 }
 
+func TestPartKeepsItsBytes(t *testing.T) {
+	golden := filepath.Join("testdata", "records", "part.bin")
+	got, err := EncodePart(fullInstance().Parts[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("encoded\n%x\nwant\n%x", got, want)
+	}
+	back, err := decodePart(want)
+	if err != nil || !reflect.DeepEqual(back, fullInstance().Parts[2]) {
+		t.Errorf("decoded %+v (%v)", back, err)
+	}
+}
+
+// What a field of a struct of topology is like in fullInstance: something, in at
+// least one of the places where the struct stands.
 func TestFullInstanceHasSomethingInEveryField(t *testing.T) {
-	i := reflect.ValueOf(*fullInstance())
-	for field := range i.NumField() {
-		if i.Field(field).IsZero() {
-			t.Errorf("%s is empty: the other tests say nothing about it", i.Type().Field(field).Name)
+	filled := map[string]bool{}
+	noteFields(reflect.ValueOf(fullInstance()), filled)
+	for field, something := range filled {
+		if !something {
+			t.Errorf("%s is empty: the other tests say nothing about it", field)
+		}
+	}
+	if len(filled) < 100 {
+		t.Errorf("%d fields were looked at", len(filled))
+	}
+}
+
+// noteFields notes of each field of topology's structs whether one with content
+// was met.
+func noteFields(v reflect.Value, filled map[string]bool) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			noteFields(v.Elem(), filled)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			noteFields(v.Index(i), filled)
+		}
+	case reflect.Struct:
+		if !strings.HasSuffix(v.Type().PkgPath(), "/topology") {
+			return
+		}
+		for field := range v.NumField() {
+			name := v.Type().Name() + "." + v.Type().Field(field).Name
+			filled[name] = filled[name] || !v.Field(field).IsZero()
+			noteFields(v.Field(field), filled)
 		}
 	}
 }
 
+func TestPartThatIsNotThereIsAnError(t *testing.T) {
+	head, err := EncodeInstance(fullInstance())
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := fullInstance()
+	without.Parts = without.Parts[:2]
+	if i, err := DecodeInstance(head, encodeParts(t, without)); err == nil {
+		t.Errorf("decoded %+v", i)
+	}
+	other, err := EncodePart(&topology.Part{ID: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i, err := DecodeInstance(head, func(int64) ([]byte, error) { return other, nil }); err == nil {
+		t.Errorf("another part was taken: %+v", i)
+	}
+}
+
 func TestInstanceComesBackAsItWas(t *testing.T) {
+	wholeTest := t
 	rapid.Check(t, func(t *rapid.T) {
 		i := anyInstance(t)
 		first, err := EncodeInstance(i)
@@ -107,7 +219,7 @@ func TestInstanceComesBackAsItWas(t *testing.T) {
 		if byGoavro, err := instanceFormat().encode(native); err != nil || !bytes.Equal(first, byGoavro) {
 			t.Fatalf("goavro writes\n%x (%v)\nwant\n%x", byGoavro, err, first)
 		}
-		back, err := DecodeInstance(first)
+		back, err := DecodeInstance(first, encodeParts(wholeTest, i))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,6 +238,9 @@ func TestInstanceThatCannotBeStoredIsAnError(t *testing.T) {
 		if b, err := EncodeInstance(&topology.Instance{Output: v}); err == nil {
 			t.Errorf("%v became %x", v, b)
 		}
+		if b, err := EncodePart(&topology.Part{ID: 1, Value: v}); err == nil {
+			t.Errorf("%v became %x", v, b)
+		}
 	}
 }
 
@@ -135,8 +250,17 @@ func TestDamagedInstanceIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range b {
-		if _, err := DecodeInstance(b[:n]); err == nil {
+		if _, err := DecodeInstance(b[:n], encodeParts(t, fullInstance())); err == nil {
 			t.Fatalf("%d of %d bytes were decoded", n, len(b))
+		}
+	}
+	part, err := EncodePart(fullInstance().Parts[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range part {
+		if _, err := decodePart(part[:n]); err == nil {
+			t.Fatalf("%d of %d bytes of a part were decoded", n, len(part))
 		}
 	}
 }
@@ -148,7 +272,7 @@ func TestCompensationOfAnEntryThatIsNotThereIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := DecodeInstance(b); err == nil {
+	if _, err := DecodeInstance(b, encodeParts(t, i)); err == nil {
 		t.Error("decoded")
 	}
 }
@@ -174,6 +298,12 @@ func anyInstance(t *rapid.T) *topology.Instance {
 	without("failure", func() { i.Failure = nil })
 	without("seen", func() { i.Seen, i.Starts = nil, nil })
 	without("search", func() { i.Search = nil })
+	without("parts", func() { i.Parts = nil })
+	without("counter", func() { i.Counter = nil })
+	without("parents", func() { i.Parents, i.Known = nil, nil })
+	if len(i.Parts) > 0 {
+		i.Parts[0] = &topology.Part{ID: 1, Value: anyStored(t, 3)}
+	}
 	i.Held = append(i.Held, &topology.Kept{Event: &topology.Event{Payload: anyStored(t, 3)}})
 	return i
 }
@@ -234,6 +364,7 @@ func BenchmarkInstance(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	parts := encodeParts(b, i)
 	b.Run("encode", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -245,7 +376,7 @@ func BenchmarkInstance(b *testing.B) {
 	b.Run("decode", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := DecodeInstance(encoded); err != nil {
+			if _, err := DecodeInstance(encoded, parts); err != nil {
 				b.Fatal(err)
 			}
 		}

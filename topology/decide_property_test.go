@@ -68,7 +68,7 @@ func newPlay(t *rapid.T, plan *topology.Plan) *play {
 		if err != nil {
 			return nil, err
 		}
-		return schemas.DecodeInstance(b)
+		return schemas.DecodeInstance(b, func(id int64) ([]byte, error) { return encodedPart(i, id) })
 	}
 	for _, m := range plan.Definition().Messages {
 		if slices.Contains(plan.Reads(), m.Topic) && m.Key != nil {
@@ -149,6 +149,7 @@ func (p *play) encodedInstances() map[*topology.Instance][]byte {
 	return out
 }
 
+// encoded is an instance with its parts, as bytes.
 func encoded(t *rapid.T, i *topology.Instance) []byte {
 	if i == nil {
 		return nil
@@ -157,7 +158,24 @@ func encoded(t *rapid.T, i *topology.Instance) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, part := range i.Parts {
+		record, err := encodedPart(i, part.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = append(b, record...)
+	}
 	return b
+}
+
+// encodedPart is the part of an instance with an id, as it is stored.
+func encodedPart(i *topology.Instance, id int64) ([]byte, error) {
+	for _, part := range i.Parts {
+		if part.ID == id {
+			return schemas.EncodePart(part)
+		}
+	}
+	return nil, fmt.Errorf("no part %d", id)
 }
 
 // checkArguments: what was decided on is as it was.

@@ -10,7 +10,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"rondo/schemas"
 	"rondo/topology"
 	"rondo/topology/script"
 	"rondo/topology/value"
@@ -165,10 +164,7 @@ catch: {any: {do: [{undo-all: compensate}, {failed: {end: {fail: =error.name}}}]
 `, topology.Limits{Instance: 4000})
 	rapid.Check(t, func(t *rapid.T) {
 		inst, in := strangeInstance(t), strangeInput(t)
-		before, err := schemas.EncodeInstance(inst)
-		if err != nil {
-			t.Fatal(err)
-		}
+		before := encoded(t, inst)
 		d := plan.Decide(inst, "a", in)
 		again := plan.Decide(inst, "a", in)
 		if d.Outcome == "" && d.Fault == nil {

@@ -18,6 +18,11 @@ func (a Address) String() string {
 	return a.Workflow + "!" + a.Desk + "/" + a.Key
 }
 
+// Address is where i is kept and written to.
+func (i *Instance) Address() Address {
+	return Address{Workflow: i.Workflow, Desk: i.Desk, Key: i.Key}
+}
+
 // Letter is what an instance or a desk tells another, in the transaction that
 // commits the decision. It comes there through the inbox, in order.
 type Letter struct {
