@@ -11,6 +11,8 @@
 //	partition (4 bytes) p                  position: changelog offset, timers' cursor
 //	partition (4 bytes) t due (8 bytes) key   timers index, one entry per key that has one
 //	partition (4 bytes) v key                 entry: due, value
+//	0x80 name 0x00 p partition (4 bytes)   how far a table's topic was read
+//	0x80 name 0x00 r key                   row of a table
 //
 // # How it changes
 //
@@ -35,6 +37,9 @@
 //     a scan over the tombstones of those that have fired.
 //   - Nothing is ingested beside the memtables and nothing is written with a
 //     sync: both would break the order in which a crash forgets. Close flushes.
+//
+//   - A table's rows and the positions of its topic change in one batch as well: a
+//     crash leaves the rows as they were at the positions.
 //
 // # Goroutines
 //
