@@ -41,6 +41,7 @@ func (c *checker) check() {
 	c.checkSteps()
 	c.checkJumps()
 	c.checkVariables()
+	c.checkWords()
 	c.checkRetries()
 	c.checkCatch()
 	if !c.list.HasErrors() {
@@ -50,8 +51,8 @@ func (c *checker) check() {
 
 // checkMessages looks for messages that are named and not declared.
 func (c *checker) checkMessages() {
-	if len(c.def.Messages) == 0 {
-		return // already reported, unless they were not understood
+	if c.p.messagesLost {
+		return // already reported
 	}
 	c.messageRules(c.def.Start)
 	c.messageRules(c.def.Anytime)
@@ -160,6 +161,11 @@ func (c *checker) checkVariables() {
 	for i, name := range c.def.Search {
 		c.variable(set, name, c.def.SearchPos[i])
 	}
+	for _, m := range c.def.Messages {
+		if m.Correlate != "" {
+			c.variable(set, m.Correlate, m.CorrelatePos)
+		}
+	}
 }
 
 // variables are all names that the workflow sets, sorted.
@@ -169,7 +175,14 @@ func (c *checker) variables() []string {
 		for _, a := range s.Set {
 			set[a.Name] = true
 		}
+		if a, ok := s.Action.(*For); ok {
+			set[a.Each] = a.Each != ""
+			for _, list := range a.Collect {
+				set[list.Name] = true
+			}
+		}
 	}
+	delete(set, "")
 	return slices.Sorted(maps.Keys(set))
 }
 

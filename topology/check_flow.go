@@ -149,6 +149,12 @@ func (f *flow) action(s *Step, body, done int) {
 			f.rules(a.Await, body, done)
 			return
 		}
+	case *Run:
+		if len(a.Await) > 0 {
+			f.nodes[body].calm = true
+			f.rules(a.Await, body, done)
+			return
+		}
 	case *Listen:
 		f.nodes[body].calm = true
 		f.rules(a.Rules, body, done)
@@ -162,14 +168,25 @@ func (f *flow) action(s *Step, body, done int) {
 		if hasElse(a.Alternatives) {
 			return
 		}
-	case *Block:
-		l := f.outline.blocks[s]
+	case *Block, *Fork:
+		f.lists(s, body, done)
+		return
+	case *For:
+		f.lists(s, body, done)
+		if a.In == nil { // with a list a loop comes to its end
+			f.edge(f.ends[f.outline.blocks[s][0]], body)
+		}
+	}
+	f.edge(body, done)
+}
+
+// lists links the lists of a block, a fork or a loop.
+func (f *flow) lists(s *Step, body, done int) {
+	for _, l := range f.outline.blocks[s] {
 		f.edge(body, f.first(l))
 		f.edge(f.ends[l], done)
 		f.list(l)
-		return
 	}
-	f.edge(body, done)
 }
 
 func (f *flow) rules(rules []*Rule, body, done int) {

@@ -18,6 +18,7 @@ func (c *checker) lint() {
 		c.lintAlternatives(s)
 	}
 	c.lintRules(c.def.Start)
+	c.lintOrder(c.def.Child)
 	c.lintRules(c.def.Anytime)
 	c.lintRules(c.def.Catch)
 	c.lintReach(c.flow)
@@ -110,9 +111,12 @@ func (c *checker) lintError(raised []string, name string, at span) {
 func (c *checker) raisedErrors() (names []string, all bool) {
 	names = []string{"timeout", "deadline", "cancelled", "fault", anyError}
 	for _, s := range c.outline.steps {
-		if r, ok := s.Action.(*Raise); ok {
-			all = all || r.Name != nil
-			names = append(names, r.Error)
+		switch a := s.Action.(type) {
+		case *Raise:
+			all = all || a.Name != nil
+			names = append(names, a.Error)
+		case *Run:
+			all = all || len(a.Await) > 0 // a child's failure has a name of its own
 		}
 	}
 	return names, all
@@ -135,7 +139,7 @@ func (c *checker) lintCompensations() {
 		}
 		at := spanOf(s.Compensate.Pos, "compensate")
 		switch s.Action.(type) {
-		case *Block, *Switch:
+		case *Block, *Switch, *Fork, *For:
 			c.warn(at, codeCompensationNever, "a block is not undone as a whole, so this compensation never runs").
 				help("put `compensate` to the steps inside: they are undone one by one, newest first")
 		case *Raise, *End:
@@ -189,6 +193,11 @@ func (c *checker) lintTimeout(s *Step) {
 			c.warn(spanOf(a.Pos, a.Message), codeNoTimeout, fmt.Sprintf("nothing ends this call if no outcome comes%s", c.whyNoDeadline(at))).
 				help("add a `timeout` here or to the message" + c.orDeadline(at))
 		}
+	case *Run:
+		if len(a.Await) > 0 {
+			c.warn(spanOf(a.Pos, a.Workflow), codeNoTimeout, fmt.Sprintf("nothing ends this wait if the child does not end%s", c.whyNoDeadline(at))).
+				help("add a `timeout` here" + c.orDeadline(at))
+		}
 	case *Listen:
 		if a.Idle == nil {
 			c.warn(spanOf(a.Pos, "listen"), codeNoTimeout, fmt.Sprintf("nothing ends this wait if no event comes%s", c.whyNoDeadline(at))).
@@ -227,6 +236,8 @@ func (c *checker) lintRetry(s *Step) {
 func (c *checker) lintAlternatives(s *Step) {
 	switch a := s.Action.(type) {
 	case *Send:
+		c.lintRules(a.Await)
+	case *Run:
 		c.lintRules(a.Await)
 	case *Listen:
 		c.lintRules(a.Rules)
@@ -280,13 +291,26 @@ func (c *checker) lintReach(f *flow) {
 // on steps without an input stops the instance.
 func (c *checker) lintLoops(f *flow) {
 	for _, loop := range f.loops() {
-		jump := loopJump(loop)
-		if jump == nil {
+		at, what := loopPlace(loop)
+		if what == "" {
 			continue
 		}
-		c.warn(spanOf(jump.Then.Pos, jump.Then.Name), codeLoopWithoutWait, "this jump closes a loop in which no step waits").
+		c.warn(at, codeLoopWithoutWait, what+" in which no step waits").
 			help("a loop that does not end stops the instance after 10,000 steps (`limit.spin`); let a step of it `wait`, `listen` or call")
 	}
+}
+
+// loopPlace is where a loop is shown: at the jump that closes it, or at `for`.
+func loopPlace(loop []*Step) (at span, what string) {
+	if jump := loopJump(loop); jump != nil {
+		return spanOf(jump.Then.Pos, jump.Then.Name), "this jump closes a loop"
+	}
+	for _, s := range loop {
+		if a, ok := s.Action.(*For); ok {
+			return spanOf(a.Pos, "for"), "this is a loop"
+		}
+	}
+	return span{}, ""
 }
 
 // loopJump is the jump by which a loop is shown: the last one in the file.

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"rondo/topology/diag"
 )
 
 // The forms of names. They keep messages, variables and steps apart wherever two
@@ -95,20 +97,27 @@ func (p *parser) checkVariable(at span, name string) {
 	case slices.Contains(celWords(), name):
 		p.report(at, codeReservedName, fmt.Sprintf("`%s` is a word of the expression language and cannot be a variable", name)).
 			help("take another name, like `my_" + name + "`")
-	case !snakeName.MatchString(name):
-		f := p.report(at, codeBadName, fmt.Sprintf("`%s` is no name for a variable: they are in snake_case, like `card_token`", name))
-		if s := strings.ReplaceAll(kebab(name), "-", "_"); snakeName.MatchString(s) {
-			f.help("write `" + s + "`")
-		}
+	default:
+		p.checkSnake(at, "variable", name)
 	}
 }
 
-func (p *parser) checkTopic(m *Message) {
-	name := m.Topic
+// checkSnake checks the name of a variable or a table.
+func (p *parser) checkSnake(at span, what, name string) {
+	if !p.checkLength(at, name) || snakeName.MatchString(name) {
+		return
+	}
+	f := p.report(at, codeBadName, fmt.Sprintf("`%s` is no name for a %s: they are in snake_case, like `card_token`", name, what))
+	if s := strings.ReplaceAll(kebab(name), "-", "_"); snakeName.MatchString(s) {
+		f.help("write `" + s + "`")
+	}
+}
+
+func (p *parser) checkTopic(name string, pos diag.Pos) {
 	if topicName.MatchString(name) && name != "." && name != ".." {
 		return
 	}
-	f := p.report(spanOf(m.TopicPos, name), codeBadTopic, fmt.Sprintf("`%s` is no name for a Kafka topic", name))
+	f := p.report(spanOf(pos, name), codeBadTopic, fmt.Sprintf("`%s` is no name for a Kafka topic", name))
 	switch {
 	case len(name) > 249:
 		f.help("a topic's name has at most 249 characters")

@@ -8,8 +8,9 @@ type outline struct {
 	steps []*Step // all steps and reactions, in the order of the definition
 	named map[string]*Step
 	sites map[*Step]site
-	// blocks are the lists of steps and reactions whose action is a block.
-	blocks map[*Step]*listing
+	// blocks are the lists of steps and reactions: one of a block or a loop, one
+	// for each branch of a fork.
+	blocks map[*Step][]*listing
 
 	start, anytime, catch []*Step // the reactions of the workflow
 }
@@ -18,7 +19,7 @@ type outline struct {
 type listing struct {
 	steps  []*Step
 	outer  *listing // nil: the top list
-	owner  *Step    // whose block it is; nil: the workflow
+	owner  *Step    // whose block, branch or loop it is; nil: the workflow
 	sealed bool     // no jump leads out of it
 	depth  int      // 1 is the top list
 	byName map[string]*Step
@@ -35,10 +36,14 @@ type site struct {
 }
 
 func newOutline(def *Definition) *outline {
-	o := &outline{named: map[string]*Step{}, sites: map[*Step]site{}, blocks: map[*Step]*listing{}}
+	o := &outline{named: map[string]*Step{}, sites: map[*Step]site{}, blocks: map[*Step][]*listing{}}
 	o.top = &listing{depth: 1}
 	at := site{listing: o.top}
 	o.start = o.rules(def.Start, at, nil)
+	o.start = append(o.start, o.alternatives(def.Child, at, nil)...)
+	if def.Schedule != nil {
+		o.start = append(o.start, o.alternatives([]*Step{def.Schedule.Reaction}, at, nil)...)
+	}
 	o.anytime = o.rules(def.Anytime, at, func(l *listing) { l.sealed = true })
 	o.fill(o.top, def.Do, at, nil)
 	at.catching = true
@@ -62,12 +67,16 @@ func (o *outline) fill(l *listing, steps []*Step, at site, each func(*listing)) 
 func (o *outline) rules(rules []*Rule, at site, each func(*listing)) []*Step {
 	var out []*Step
 	for _, r := range rules {
-		for _, s := range r.Alternatives {
-			o.step(s, at, each)
-			out = append(out, s)
-		}
+		out = append(out, o.alternatives(r.Alternatives, at, each)...)
 	}
 	return out
+}
+
+func (o *outline) alternatives(steps []*Step, at site, each func(*listing)) []*Step {
+	for _, s := range steps {
+		o.step(s, at, each)
+	}
+	return steps
 }
 
 // step adds a step or a reaction with all that is in it; each is told of its
@@ -85,12 +94,18 @@ func (o *outline) step(s *Step, at site, each func(*listing)) {
 		o.rules(a.Await, inner, each)
 	case *Listen:
 		o.rules(a.Rules, inner, each)
+	case *Run:
+		o.rules(a.Await, inner, each)
 	case *Switch:
-		for _, alternative := range a.Alternatives {
-			o.step(alternative, inner, each)
-		}
+		o.alternatives(a.Alternatives, inner, each)
 	case *Block:
-		o.block(s, a, inner, each)
+		o.block(s, a.Do, inner, each)
+	case *For:
+		o.block(s, a.Do, inner, each)
+	case *Fork:
+		for _, b := range a.Branches {
+			o.block(s, b.Do, inner, each)
+		}
 	}
 	o.rules(s.Catch, inner, each)
 	if s.Compensate != nil {
@@ -98,14 +113,15 @@ func (o *outline) step(s *Step, at site, each func(*listing)) {
 	}
 }
 
-func (o *outline) block(s *Step, b *Block, at site, each func(*listing)) {
+// block adds a list of steps that a step or a reaction owns.
+func (o *outline) block(s *Step, steps []*Step, at site, each func(*listing)) {
 	l := &listing{outer: at.listing, owner: s, depth: at.listing.depth + 1}
-	o.blocks[s] = l
+	o.blocks[s] = append(o.blocks[s], l)
 	if each != nil {
 		each(l)
 	}
 	at.timed = at.timed || s.Timeout != nil
-	o.fill(l, b.Do, at, nil)
+	o.fill(l, steps, at, nil)
 }
 
 func (o *outline) compensation(s *Step, at site) {

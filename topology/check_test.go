@@ -89,8 +89,8 @@ func TestErrorsComeBeforeWarnings(t *testing.T) {
 }
 
 func TestNamesInPartsThatWereNotUnderstoodAreNotCalledUnknown(t *testing.T) {
-	codes := checked("deadline: 1h\ndo: [{a: {fork: {x: [{b: {}}]}}}, {c: {then: b}}]")
-	if !slices.Equal(codes, []string{codeNotInThisVersion}) {
+	codes := checked("deadline: 1h\ndo: [{a: {frk: {x: [{b: {}}]}}}, {c: {then: b}}]")
+	if !slices.Equal(codes, []string{codeUnknownWord}) {
 		t.Errorf("got %v", codes)
 	}
 }

@@ -286,6 +286,8 @@ func (c *compiler) messages() {
 	}
 }
 
+const codeNotInThisVersion = "not-in-this-version"
+
 // refuseLater reports attributes that the language has and this version not.
 func (c *compiler) refuseLater(m *Message) {
 	if m.Correlate != "" {

@@ -66,6 +66,9 @@ type parser struct {
 	// lost are the keys in parts of the file that were not understood: such a
 	// name is not called unknown where it is used.
 	lost map[string]bool
+	// messagesLost: `messages` was written and not understood, so that no name of
+	// a message is called unknown.
+	messagesLost bool
 	// paths are literals of which the author may have forgotten the `=`.
 	paths []path
 }

@@ -15,12 +15,10 @@ type entry struct{ key, value *yaml.Node }
 type fields struct {
 	p       *parser
 	place   Place
-	entries []entry // known words of this version, in the order of the file
+	entries []entry // known words, in the order of the file
 	byName  map[string]entry
 	taken   map[string]bool
-	later   []entry // words of later versions
-	// meant are the words that misspelt keys stand for, and those of later
-	// versions: they are not missed.
+	// meant are the words that misspelt keys stand for: they are not missed.
 	meant map[string]bool
 }
 
@@ -32,7 +30,6 @@ func (p *parser) fields(n *yaml.Node, place Place, owner span, name string) fiel
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		f.add(entry{n.Content[i], n.Content[i+1]})
 	}
-	f.reportLater()
 	f.checkActions()
 	if !p.holed[n] {
 		f.checkNeighbours()
@@ -43,34 +40,12 @@ func (p *parser) fields(n *yaml.Node, place Place, owner span, name string) fiel
 
 func (f *fields) add(e entry) {
 	name := e.key.Value
-	w, ok := f.p.words.find(f.place, name)
-	switch {
-	case !ok:
+	if _, ok := f.p.words.find(f.place, name); !ok {
 		f.unknown(e)
-	case w.Later:
-		f.later = append(f.later, e)
-		f.meant[name] = true
-		f.p.lose(e.value)
-	default:
-		f.entries = append(f.entries, e)
-		f.byName[name] = e
+		return
 	}
-}
-
-// reportLater reports words of later versions, but not those that only go with
-// another one of them.
-func (f *fields) reportLater() {
-	for _, e := range f.later {
-		w, _ := f.p.words.find(f.place, e.key.Value)
-		if !slices.ContainsFunc(w.Needs, f.has) {
-			f.p.notInThisVersion(e.key, w)
-		}
-	}
-}
-
-func (p *parser) notInThisVersion(key *yaml.Node, w Word) {
-	p.report(p.page.token(key), codeNotInThisVersion, fmt.Sprintf("`%s` is not in this version of Rondo", w.Name)).
-		help("a later version will have it: " + gist(w))
+	f.entries = append(f.entries, e)
+	f.byName[name] = e
 }
 
 // gist is what a word is for, as the end of a sentence.
@@ -128,6 +103,8 @@ func placeName(p Place) string {
 		return "a reaction"
 	case InCompensation:
 		return "a compensation"
+	case InTable:
+		return "a table"
 	default:
 		return "`" + string(p) + "`"
 	}
@@ -166,36 +143,39 @@ func (f *fields) checkNeighbours() {
 	for _, e := range f.entries {
 		w, _ := f.p.words.find(f.place, e.key.Value)
 		if len(w.Needs) > 0 && !slices.ContainsFunc(w.Needs, f.has) {
-			f.p.report(f.p.page.token(e.key), codeWordNeeds, fmt.Sprintf("`%s` does nothing here: it belongs to %s", w.Name, f.neededText(w))).
+			f.p.report(f.p.page.token(e.key), codeWordNeeds, fmt.Sprintf("`%s` does nothing here: it belongs to %s", w.Name, neededText(w))).
 				help("add what it belongs to, or remove `" + w.Name + "`")
 		}
 		for _, other := range w.Excludes {
 			if o, ok := f.byName[other]; ok {
-				f.p.report(f.p.page.token(e.key), codeWordExcludes, fmt.Sprintf("`%s` beside `%s` is never followed", w.Name, other)).
-					related(f.p.page.token(o.key), "this leaves at once").
-					help("remove one of the two")
+				f.excluded(e.key, o.key)
 			}
 		}
 	}
 }
 
-// neededText lists what a word needs, of this version only.
-func (f *fields) neededText(w Word) string {
-	var names []string
-	for _, n := range w.Needs {
-		if slices.Contains(f.p.words.names[f.place], n) {
-			names = append(names, n)
-		}
+// excluded reports a word beside one that it does not bear.
+func (f *fields) excluded(key, other *yaml.Node) {
+	if w, _ := f.p.words.find(f.place, other.Value); w.Action {
+		f.p.report(f.p.page.token(key), codeWordExcludes, fmt.Sprintf("`%s` beside `%s` is never followed", key.Value, other.Value)).
+			related(f.p.page.token(other), "this leaves at once").
+			help("remove one of the two")
+		return
 	}
-	return strings.Replace(listed(names), " and ", " or ", 1)
+	f.p.report(f.p.page.token(key), codeWordExcludes, fmt.Sprintf("`%s` and `%s` cannot stand side by side", key.Value, other.Value)).
+		related(f.p.page.token(other), "the other one").
+		help("keep one of the two")
 }
+
+// neededText lists what a word needs.
+func neededText(w Word) string { return strings.Replace(listed(w.Needs), " and ", " or ", 1) }
 
 func (f *fields) checkActions() {
 	var first *yaml.Node
 	for _, e := range f.entries {
 		w, _ := f.p.words.find(f.place, e.key.Value)
 		switch {
-		case !w.Action:
+		case !w.Action || slices.ContainsFunc(w.PartOf, f.has):
 		case first == nil:
 			first = e.key
 		default:
@@ -234,7 +214,7 @@ func (f *fields) take(name string) (entry, bool) {
 // action is the first action of the mapping, or "".
 func (f *fields) action() string {
 	for _, e := range f.entries {
-		if w, _ := f.p.words.find(f.place, e.key.Value); w.Action {
+		if w, _ := f.p.words.find(f.place, e.key.Value); w.Action && !slices.ContainsFunc(w.PartOf, f.has) {
 			return w.Name
 		}
 	}

@@ -9,24 +9,38 @@ import (
 	"hash"
 	"maps"
 	"slices"
+
+	"rondo/topology/diag"
 )
 
-// schemas reads the schema files that the messages name, each once.
+// schemas reads the schema files that messages and tables name, each once.
 func (p *parser) schemas(def *Definition, files func(name string) ([]byte, error)) map[string][]byte {
 	out := map[string][]byte{}
 	for _, m := range def.Messages {
-		if _, known := out[m.Schema]; known || !m.SchemaFile() || m.Format == "text" || m.Format == "bytes" {
-			continue
+		if m.Format != "text" && m.Format != "bytes" {
+			p.schema(out, m.Name, m.Schema, m.SchemaPos, files)
 		}
-		text, err := readSchema(m.Schema, files)
-		if err != nil {
-			p.report(spanOf(m.SchemaPos, m.Schema), codeSchemaFile, fmt.Sprintf("the schema of `%s` cannot be read: %v", m.Name, err)).
-				help("schema files are named relative to the definition; a subject of the registry has no slash and does not end in .avsc or .json")
-			text = nil
+	}
+	for _, t := range def.Tables {
+		if t.Format != "text" && t.Format != "bytes" {
+			p.schema(out, t.Name, t.Schema, t.SchemaPos, files)
 		}
-		out[m.Schema] = text
 	}
 	return out
+}
+
+// schema adds the text of one schema file to out, nil where it cannot be read.
+func (p *parser) schema(out map[string][]byte, owner, name string, at diag.Pos, files func(name string) ([]byte, error)) {
+	if _, known := out[name]; known || !namesFile(name) {
+		return
+	}
+	text, err := readSchema(name, files)
+	if err != nil {
+		p.report(spanOf(at, name), codeSchemaFile, fmt.Sprintf("the schema of `%s` cannot be read: %v", owner, err)).
+			help("schema files are named relative to the definition; a subject of the registry has no slash and does not end in .avsc or .json")
+		text = nil
+	}
+	out[name] = text
 }
 
 func readSchema(name string, files func(name string) ([]byte, error)) ([]byte, error) {

@@ -40,7 +40,7 @@ func FuzzParse(f *testing.F) {
 		if def == nil && !list.HasErrors() {
 			t.Error("no definition and no error")
 		}
-		if !list.HasErrors() && (def.Name == "" || def.Version < 1 || len(def.Do) == 0 || len(def.Start) == 0) {
+		if !list.HasErrors() && (def.Name == "" || def.Version < 1 || len(def.Do) == 0 || len(def.Start)+len(def.Child) == 0 && def.Schedule == nil) {
 			t.Errorf("no errors, but read as\n%s", dump(def))
 		}
 		checkPlaces(t, list, len(diag.Lines(src)))

@@ -23,13 +23,18 @@ func (p *parser) workflow(n *yaml.Node) *Definition {
 	if e, ok := f.take("messages"); ok {
 		def.Messages = p.messages(e)
 	}
+	_, said := f.byName["messages"]
+	p.messagesLost = said && len(def.Messages) == 0
+	if e, ok := f.take("tables"); ok {
+		def.Tables = p.tables(e)
+	}
 	def.Again = Again(p.choice(&f, "again", string(AgainNever)))
 	if e, ok := f.take("start"); ok {
-		def.Start = p.messageRules(e, InStart)
+		p.start(def, e)
 	}
 	def.Deadline = p.when(&f, "deadline", positiveTimer)
 	if e, ok := f.take("anytime"); ok {
-		def.Anytime = p.messageRules(e, InReaction)
+		def.Anytime = p.messageRules(e)
 	}
 	if e, ok := f.take("do"); ok {
 		def.Do = p.steps(e)
@@ -44,6 +49,9 @@ func (p *parser) workflow(n *yaml.Node) *Definition {
 	if d, at, ok := p.fixed(&f, "keep", keepBounds); ok {
 		def.Keep = &When{Pos: at, Duration: d}
 	}
+	if e, ok := f.take("migrate"); ok {
+		def.Migrate = p.migration(e)
+	}
 	f.done()
 	return def
 }
@@ -56,22 +64,22 @@ func (p *parser) identity(def *Definition, f *fields) {
 		}
 	}
 	if e, ok := f.take("version"); ok {
-		def.Version = p.version(e.value)
+		def.Version = p.version(e.value, "version")
 	}
 	if e, ok := f.take("doc"); ok {
 		def.Doc, _ = p.scalar(e.value, "`doc`", "a text")
 	}
 }
 
-func (p *parser) version(n *yaml.Node) int {
-	text, ok := p.scalar(n, "`version`", "a whole number")
+func (p *parser) version(n *yaml.Node, word string) int {
+	text, ok := p.scalar(n, "`"+word+"`", "a whole number")
 	if !ok {
 		return 0
 	}
 	v, err := strconv.Atoi(text)
 	if err != nil || v < 1 || v > 1<<31-1 || strconv.Itoa(v) != text {
-		p.report(p.page.token(n), codeBadNumber, fmt.Sprintf("`version` must be a whole number from 1, not `%s`", text)).
-			help("begin with `version: 1` and count up with each change that is deployed")
+		p.report(p.page.token(n), codeBadNumber, fmt.Sprintf("`%s` must be a whole number from 1, not `%s`", word, text)).
+			help("versions begin with `version: 1` and count up with each change that is deployed")
 		return 0
 	}
 	return v
@@ -173,7 +181,9 @@ func (p *parser) message(e entry) *Message {
 	m.Key = p.expression(&f, "key")
 	m.When = p.expression(&f, "when")
 	m.ID = p.expression(&f, "id")
+	p.correlate(m, &f)
 	p.early(m, &f)
+	m.Limit = p.limit(&f)
 	m.Timeout = p.when(&f, "timeout", positiveTimer)
 	m.Retry = p.retry(&f)
 	f.done()
@@ -183,15 +193,20 @@ func (p *parser) message(e entry) *Message {
 // onWire reads what a message looks like in Kafka.
 func (p *parser) onWire(m *Message, f *fields) {
 	if m.Topic, m.TopicPos = p.text(f, "topic"); m.Topic != "" {
-		p.checkTopic(m)
+		p.checkTopic(m.Topic, m.TopicPos)
 	}
 	if name, _ := p.text(f, "type"); name != "" {
 		m.Type = name
 	}
 	m.Format = p.choice(f, "format", "")
 	m.Schema, m.SchemaPos = p.text(f, "schema")
-	if m.Schema != "" && (m.Format == "text" || m.Format == "bytes") {
-		p.report(spanOf(m.SchemaPos, m.Schema), codeWordExcludes, fmt.Sprintf("a message of format `%s` has no schema", m.Format)).
+	p.checkFormat(m.Format, m.Schema, m.SchemaPos)
+}
+
+// checkFormat refuses a schema beside a format that has none.
+func (p *parser) checkFormat(format, schema string, pos diag.Pos) {
+	if schema != "" && (format == "text" || format == "bytes") {
+		p.report(spanOf(pos, schema), codeWordExcludes, fmt.Sprintf("a payload of format `%s` has no schema", format)).
 			help("remove `schema`, or take the format `avro` or `json`")
 	}
 }
@@ -211,14 +226,36 @@ func (p *parser) text(f *fields, word string) (string, diag.Pos) {
 	return text, at.pos
 }
 
-func (p *parser) early(m *Message, f *fields) {
-	if e, ok := f.byName["early"]; ok && e.value.Kind == yaml.ScalarNode && beginsWithDigit.MatchString(e.value.Value) {
-		f.taken["early"] = true
-		p.report(p.page.token(e.value), codeNotInThisVersion, "`early` with a time is not in this version of Rondo").
-			help("a later version will keep an event that long for an instance to come; use `hold`, `drop` or `reject`")
+func (p *parser) correlate(m *Message, f *fields) {
+	e, ok := f.take("correlate")
+	if !ok {
 		return
 	}
-	m.Early.Mode = p.choice(f, "early", "hold")
+	at := p.page.token(e.value)
+	name, ok := p.scalar(e.value, "`correlate`", "the name of a variable")
+	if !ok {
+		return
+	}
+	if strings.HasPrefix(name, "=") {
+		p.report(at, codeWrongType, "`correlate` must be the name of a variable, not an expression").
+			help("name the variable that holds the other key: correlate: payment")
+		return
+	}
+	m.Correlate, m.CorrelatePos = name, at.pos
+	p.checkVariable(at, name)
+}
+
+// early reads what becomes of an event that comes too soon: a choice, or how
+// long it is held for an instance to come.
+func (p *parser) early(m *Message, f *fields) {
+	e, ok := f.byName["early"]
+	if !ok || e.value.Kind != yaml.ScalarNode || !beginsWithDigit.MatchString(e.value.Value) {
+		m.Early.Mode = p.choice(f, "early", "hold")
+		return
+	}
+	if d, _, ok := p.fixed(f, "early", positiveTimer); ok {
+		m.Early.Hold = d
+	}
 }
 
 // The attempts of a call that has `retry` without saying more.

@@ -17,7 +17,7 @@ import (
 // without `=`.
 func (p *parser) isExpressionWord(name string) bool {
 	for _, words := range p.words.words {
-		if words[name].Kind == KindExpression {
+		if k := words[name].Kind; k == KindExpression || k == KindItems {
 			return true
 		}
 	}

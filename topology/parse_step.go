@@ -224,11 +224,15 @@ func (p *parser) expressionIf(f *fields, word string) *Expr {
 // action reads all words of actions, and gives the one that stands first.
 func (p *parser) action(f *fields) Action {
 	first := f.action()
+	sent := p.sent(f)
 	actions := map[string]Action{
-		"send":   p.send(f),
+		"send":   p.send(f, sent),
+		"run":    p.run(f, sent),
 		"listen": p.listen(f),
 		"wait":   p.wait(f),
 		"switch": p.switchOf(f),
+		"fork":   p.fork(f),
+		"for":    p.loop(f),
 		"do":     p.block(f),
 		"raise":  p.raise(f),
 		"end":    p.end(f),
@@ -236,25 +240,52 @@ func (p *parser) action(f *fields) Action {
 	return actions[first]
 }
 
-func (p *parser) send(f *fields) Action {
-	a := &Send{}
+// sent is what stands beside `send` and `run`.
+type sent struct {
+	with    *Template
+	headers []Field
+	key     *Expr
+	await   []*Rule
+}
+
+func (p *parser) sent(f *fields) sent {
+	var s sent
 	if e, ok := f.take("with"); ok {
-		a.With = p.template(e.value)
+		s.with = p.template(e.value)
 	}
 	if e, ok := f.take("headers"); ok && p.mapping(e.value, "`headers`") {
-		a.Headers = p.templateFields(e.value)
+		s.headers = p.templateFields(e.value)
 	}
+	s.key = p.expression(f, "key")
 	if e, ok := f.take("await"); ok {
-		a.Await = p.messageRules(e, InReaction)
+		s.await = p.messageRules(e)
 	}
+	return s
+}
+
+func (p *parser) send(f *fields, s sent) Action {
 	e, ok := f.take("send")
 	if !ok {
 		return nil
 	}
-	a.Pos = p.page.token(e.value).pos
+	a := &Send{Pos: p.page.token(e.value).pos, With: s.with, Headers: s.headers, Await: s.await}
 	if a.Message, ok = p.scalar(e.value, "`send`", "the name of a message"); !ok {
 		return nil
 	}
+	return a
+}
+
+func (p *parser) run(f *fields, s sent) Action {
+	e, ok := f.take("run")
+	if !ok {
+		return nil
+	}
+	at := p.page.token(e.value)
+	a := &Run{Pos: at.pos, Key: s.key, With: s.with, Await: s.await}
+	if a.Workflow, ok = p.scalar(e.value, "`run`", "the name of a workflow"); !ok {
+		return nil
+	}
+	p.checkKebab(at, "workflow", a.Workflow)
 	return a
 }
 
@@ -266,7 +297,7 @@ func (p *parser) listen(f *fields) Action {
 	}
 	a.Pos = p.page.token(e.key).pos
 	broken := p.broken[e.value]
-	a.Rules = p.messageRules(e, InReaction)
+	a.Rules = p.messageRules(e)
 	if len(a.Rules) == 0 && a.Until == nil && !broken && !p.broken[e.value] && !f.has("until") {
 		p.report(p.page.token(e.key), codeEmptyListen, "`listen` names no message and no `until`: nothing can end it").
 			help("name the messages to listen for, or a condition with `until`; `wait` lets time pass")
@@ -427,8 +458,13 @@ func (p *parser) then(f *fields) *Target {
 }
 
 func (p *parser) assignments(f *fields) []Assignment {
-	e, ok := f.take("set")
-	if !ok || !p.mapping(e.value, "`set`") {
+	return p.variables(f, "set")
+}
+
+// variables reads a word whose value is values by variable.
+func (p *parser) variables(f *fields, word string) []Assignment {
+	e, ok := f.take(word)
+	if !ok || !p.mapping(e.value, "`"+word+"`") {
 		return nil
 	}
 	out := make([]Assignment, 0, len(e.value.Content)/2)
@@ -439,36 +475,36 @@ func (p *parser) assignments(f *fields) []Assignment {
 	return out
 }
 
-// messageRules reads `message → reaction`. The keys that are no messages are
-// words of place, if any.
-func (p *parser) messageRules(e entry, place Place) []*Rule {
+// messageRules reads `message → reaction`.
+func (p *parser) messageRules(e entry) []*Rule {
+	if !p.ruleMapping(e) {
+		return nil
+	}
 	word, n := e.key.Value, e.value
-	if n.Kind == yaml.ScalarNode && !isEmpty(n) && !p.broken[n] {
-		p.wrongType(n, "`"+word+"`", "a mapping").help(fmt.Sprintf("write `%s: {%s: {}}`", word, n.Value))
-		return nil
-	}
-	if n.Kind == yaml.SequenceNode {
-		p.wrongType(n, "`"+word+"`", "a mapping").help("write each message with its reaction: `{" + firstText(n) + ": {}}`")
-		return nil
-	}
-	if !p.mapping(n, "`"+word+"`") {
-		return nil
-	}
-	if len(n.Content) == 0 && (word == "start" || word == "await") && !p.holed[n] {
+	if len(n.Content) == 0 && word == "await" && !p.holed[n] {
 		p.report(p.page.token(e.key), codeEmptyValue, fmt.Sprintf("`%s` names no message", word)).
 			help("name one: `" + word + ": {Message: {}}`")
 	}
 	var out []*Rule
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
-		if w, ok := p.words.find(place, key.Value); ok && place == InStart && w.Later {
-			p.lose(n.Content[i+1])
-			p.notInThisVersion(key, w)
-			continue
-		}
-		out = append(out, p.rule(entry{key, n.Content[i+1]}))
+		out = append(out, p.rule(entry{n.Content[i], n.Content[i+1]}))
 	}
 	return out
+}
+
+// ruleMapping reports whether what should be `message → reaction` is a mapping,
+// and says so if it is not.
+func (p *parser) ruleMapping(e entry) bool {
+	word, n := e.key.Value, e.value
+	if n.Kind == yaml.ScalarNode && !isEmpty(n) && !p.broken[n] {
+		p.wrongType(n, "`"+word+"`", "a mapping").help(fmt.Sprintf("write `%s: {%s: {}}`", word, n.Value))
+		return false
+	}
+	if n.Kind == yaml.SequenceNode && !p.broken[n] {
+		p.wrongType(n, "`"+word+"`", "a mapping").help("write each message with its reaction: `{" + firstText(n) + ": {}}`")
+		return false
+	}
+	return p.mapping(n, "`"+word+"`")
 }
 
 func firstText(n *yaml.Node) string {

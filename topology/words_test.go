@@ -2,7 +2,6 @@ package topology
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -17,7 +16,7 @@ func TestEachWordIsDescribedForAPerson(t *testing.T) {
 		if len(w.In) == 0 || w.Kind == "" {
 			t.Errorf("%s: no place or no kind", w.Name)
 		}
-		if (w.Kind == KindChoice) != (len(w.Choices) > 0) {
+		if (w.Kind == KindChoice || w.Kind == KindEarly) != (len(w.Choices) > 0) {
 			t.Errorf("%s: choices and kind do not fit", w.Name)
 		}
 	}
@@ -39,9 +38,9 @@ func TestNoWordStandsTwiceInAPlace(t *testing.T) {
 func TestWordsSpeakOfWordsThatExist(t *testing.T) {
 	v := newVocabulary()
 	for _, w := range Words() {
-		for _, other := range slices.Concat(w.Needs, w.Excludes) {
+		for _, other := range slices.Concat(w.Needs, w.Excludes, w.PartOf) {
 			for _, place := range w.In {
-				if _, ok := v.find(place, other); !ok && !strings.Contains("await listen do fork for run", other) {
+				if _, ok := v.find(place, other); !ok {
 					t.Errorf("%s in %s speaks of %s, which is no word there", w.Name, place, other)
 				}
 			}
@@ -49,7 +48,7 @@ func TestWordsSpeakOfWordsThatExist(t *testing.T) {
 	}
 }
 
-// TestEachWordHasAParser gives every word of this version a value and demands
+// TestEachWordHasAParser gives every word a value and demands
 // that it is not called unknown. Words without a parser panic.
 func TestEachWordHasAParser(t *testing.T) {
 	frames := map[Place]string{
@@ -62,6 +61,10 @@ func TestEachWordHasAParser(t *testing.T) {
 		InRaise:        "do: [{s: {raise: {%s: x}}}]\n",
 		InEnd:          "do: [{s: {end: {%s: x}}}]\n",
 		InStart:        "start: {%s: x}\n",
+		InTable:        "tables: {m: {%s: x}}\n",
+		InLimit:        "messages: {M: {limit: {%s: x}}}\n",
+		InFor:          "do: [{s: {for: {%s: x}}}]\n",
+		InMigrate:      "migrate: {%s: x}\n",
 	}
 	for _, w := range Words() {
 		for _, place := range w.In {
@@ -71,12 +74,6 @@ func TestEachWordHasAParser(t *testing.T) {
 				if about && (d.Code == codeUnknownWord || d.Code == codeMisplacedWord || d.Code == codeUnknownMessage) {
 					t.Errorf("%s in %s: %s", w.Name, place, d)
 				}
-				if about && (d.Code == codeNotInThisVersion) != w.Later && d.Code == codeNotInThisVersion {
-					t.Errorf("%s in %s: %s", w.Name, place, d)
-				}
-			}
-			if w.Later && len(w.Needs) == 0 && !slices.Contains(codesOf(list), codeNotInThisVersion) {
-				t.Errorf("%s in %s is not refused: %v", w.Name, place, list)
 			}
 		}
 	}
@@ -118,12 +115,6 @@ func wordTables() string {
 			fmt.Fprintf(&out, "| `%s` | %s | %s |\n", w.Name, valueText(w), meaning(w))
 		}
 	}
-	fmt.Fprintf(&out, "\n### Words of later versions\n\n| Word | Where | Meaning |\n|---|---|---|\n")
-	for _, w := range Words() {
-		if w.Later {
-			fmt.Fprintf(&out, "| `%s` | %s | %s |\n", w.Name, w.In[0], w.Doc)
-		}
-	}
 	out.WriteString("\n")
 	return out.String()
 }
@@ -133,7 +124,7 @@ func wordsOnlyIn(place Place, shown map[string]bool) []Word {
 	var out []Word
 	for _, w := range Words() {
 		id := w.Name + w.Doc
-		if !w.Later && slices.Contains(w.In, place) && !shown[id] {
+		if slices.Contains(w.In, place) && !shown[id] {
 			shown[id] = true
 			out = append(out, w)
 		}
@@ -150,6 +141,11 @@ func placeTitle(p Place) string {
 		InRetry:    "`retry`",
 		InRaise:    "`raise` and `end` as mappings",
 		InEnd:      "Only in `end`",
+		InStart:    "`start`, beside the messages",
+		InLimit:    "`limit`",
+		InTable:    "A table",
+		InFor:      "`for`",
+		InMigrate:  "`migrate`",
 	}[p]
 }
 
@@ -167,14 +163,7 @@ func valueText(w Word) string {
 func meaning(w Word) string {
 	text := w.Doc
 	if len(w.Needs) > 0 {
-		v := newVocabulary()
-		var needs []string
-		for _, n := range w.Needs {
-			if slices.ContainsFunc(slices.Collect(maps.Values(v.words)), func(m map[string]Word) bool { x, ok := m[n]; return ok && !x.Later }) {
-				needs = append(needs, n)
-			}
-		}
-		text += " Beside " + strings.Replace(listed(needs), " and ", " or ", 1) + "."
+		text += " Beside " + neededText(w) + "."
 	}
 	if w.Default != "" {
 		text += " Without it: " + w.Default + "."

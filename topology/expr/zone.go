@@ -6,6 +6,8 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,6 +35,9 @@ var zones = sync.OnceValue(func() map[string]*zip.File {
 	}
 	return files
 })
+
+// ZoneNames lists the zones that there are, in alphabetical order.
+func ZoneNames() []string { return slices.Sorted(maps.Keys(zones())) }
 
 // loadedZones keeps what loadZone has read, by name. Only names of zones enter
 // it, so it is bounded.
