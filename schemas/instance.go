@@ -87,6 +87,7 @@ func (r *recordReader) instance(n fields) *topology.Instance {
 		Starts:   sliceOf(n, "starts", r.kept),
 		Seen:     textsOf(n, "seen"),
 		Incident: r.incident(n),
+		Stopped:  instantOf(n, "stopped"),
 
 		Parents:   sliceOf(n, "parents", parentOf),
 		Known:     sliceOf(n, "known", correlationOf),
@@ -134,7 +135,7 @@ func plainOf[T any](n fields, name string) []T {
 
 func timerOf(n fields, name string) topology.Timer {
 	inner := get[fields](n, name)
-	return topology.Timer{Due: instantOf(inner, "due"), Arm: get[int64](inner, "arm")}
+	return topology.Timer{Due: instantOf(inner, "due"), Arm: get[int64](inner, "arm"), Fixed: get[bool](inner, "fixed")}
 }
 
 func (r *recordReader) fail(err error) {
@@ -240,6 +241,7 @@ func callOf(n fields) *topology.Call {
 		First:   instantOf(inner, "first"),
 		Over:    get[bool](inner, "over"),
 		Asking:  get[bool](inner, "asking"),
+		Gate:    get[string](inner, "gate"),
 		Child:   addressOf(child),
 	}
 }
@@ -288,6 +290,7 @@ func counterOf(n fields) *topology.Counter {
 	}
 	return &topology.Counter{
 		Members: sliceOf(inner, "members", memberOf),
+		Spec:    get[string](inner, "spec"),
 		Fired:   instantOf(inner, "fired"),
 		Next:    timerOf(inner, "next"),
 		Free:    get[int64](inner, "free"),

@@ -52,6 +52,7 @@ func (w *recordWriter) instance(i *topology.Instance) {
 	writeArray(w, i.Starts, w.kept)
 	writeArray(w, i.Seen, w.text)
 	w.incident(i.Incident)
+	w.instant(i.Stopped)
 	writeArray(w, i.Parents, w.parent)
 	writeArray(w, i.Known, w.correlation)
 	writeArray(w, i.Parts, w.partID)
@@ -116,6 +117,7 @@ func (w *recordWriter) call(c *topology.Call) {
 	w.instant(c.First)
 	w.bool(c.Over)
 	w.bool(c.Asking)
+	w.text(c.Gate)
 	if w.optional(c.Child != topology.Address{}) {
 		w.address(c.Child)
 	}
@@ -153,6 +155,7 @@ func (w *recordWriter) counter(c *topology.Counter) {
 		return
 	}
 	writeArray(w, c.Members, w.member)
+	w.text(c.Spec)
 	w.instant(c.Fired)
 	w.timer(c.Next)
 	w.long(c.Free)
@@ -168,6 +171,7 @@ func (w *recordWriter) member(m topology.Member) {
 func (w *recordWriter) timer(t topology.Timer) {
 	w.instant(t.Due)
 	w.long(t.Arm)
+	w.bool(t.Fixed)
 }
 
 func (w *recordWriter) entry(e *topology.Entry) {

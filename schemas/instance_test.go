@@ -41,7 +41,7 @@ func fullInstance() *topology.Instance {
 			{ID: 0, Kind: topology.BranchMain, Next: "tell", Frames: []topology.Frame{
 				{Place: "catch.any", Since: 1763000000200, Error: failure, Mark: 1},
 				{Place: "pay.compensate", Since: 1763000000250, Entry: entry,
-					Call:    &topology.Call{Command: "1f1f", Attempt: 4, Base: 3, First: 1763000000250, Over: true, Asking: true, Child: child},
+					Call:    &topology.Call{Command: "1f1f", Attempt: 4, Base: 3, First: 1763000000250, Over: true, Asking: true, Gate: "Pay", Child: child},
 					Loop:    &topology.Loop{Items: []int64{1, 4}, Count: 300, Begun: 7, Finished: 6, Lost: 1, Closed: true, Results: []int64{5}},
 					Timeout: topology.Timer{Due: 1763000002250, Arm: 7}, Wake: topology.Timer{Due: 1, Arm: 8}},
 			}},
@@ -57,16 +57,17 @@ func fullInstance() *topology.Instance {
 		Seen:    []string{"PaymentCaptured e-1"},
 		Incident: &topology.Incident{At: 8, Fault: topology.Fault{Kind: "expression", Place: "pay (checkout.yaml:12:7)", Text: "no such field"},
 			Place: "pay", Input: &topology.Kept{At: 8, Act: &topology.Act{Kind: "set", Principal: "ann", Reason: "wrong", Step: "pay", Data: mapOf1("card", "c-2")}, Timer: true}, Branch: 1},
+		Stopped:   9,
 		Parents:   []topology.Parent{{Address: topology.Address{Workflow: "season", Key: "2026"}, Run: "a.b/1/2", Command: "2f2f", Awaited: true}},
 		Known:     []topology.Correlation{{Variable: "card", Value: "c-1"}},
 		Parts:     []*topology.Part{{ID: 1, Value: []any{"x", int64(1)}}, {ID: 4, Value: []any{}}, {ID: 5, Value: []any{nil, mapOf1("sum", dec("1.50"))}}},
 		PartsMade: 5,
-		Deadline:  topology.Timer{Due: 9, Arm: 1}, DeadlinePassed: true, Owed: true,
+		Deadline:  topology.Timer{Due: 9, Arm: 1, Fixed: true}, DeadlinePassed: true, Owed: true,
 		Sent: 10, Arms: 11, Made: 12, Steps: 13,
 		EndedAt: 14, Forget: topology.Timer{Due: 15, Arm: 16}, Failure: failure,
 		Output: []any{int64(1), nil, 1.5}, Search: mapOf1("card", "c-1"),
 		Counter: &topology.Counter{
-			Members: []topology.Member{{Key: "o-1", Run: "shop.orders/3/40"}}, Fired: 17, Next: topology.Timer{Due: 18, Arm: 19}, Free: 20,
+			Members: []topology.Member{{Key: "o-1", Run: "shop.orders/3/40"}}, Spec: "every 1h", Fired: 17, Next: topology.Timer{Due: 18, Arm: 19}, Free: 20,
 			Open: []string{"3f3f"}, Asking: []int64{4},
 		},
 	}

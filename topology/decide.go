@@ -9,7 +9,7 @@ import "fmt"
 // decision, on every machine, for ever. What goes wrong inside is an incident
 // of the instance, never an error or a panic.
 func (p *Plan) Decide(inst *Instance, key string, in Input) (d Decision) {
-	pass := newPass(p, inst, key, in.At)
+	pass := newPass(p, inst, key, in)
 	defer func() {
 		// A mistake in this package stops one instance, not a partition.
 		if mistake := recover(); mistake != nil {
@@ -24,6 +24,8 @@ func (p *Plan) Decide(inst *Instance, key string, in Input) (d Decision) {
 		pass.act(in.Act)
 	case in.Event != nil:
 		pass.consider(in.Event)
+	case in.Letter != nil:
+		pass.letter(in.Letter)
 	case in.Timer:
 		pass.timer()
 	default:

@@ -23,6 +23,7 @@ type pass struct {
 	failed *Incident // the compensation that is tried again
 	key    string
 	at     Instant
+	tables Tables // nil: none
 	out    Decision
 
 	own     []*Branch // branches that were copied, or begun, in this pass
@@ -51,10 +52,10 @@ type order struct {
 	raise *Failure
 }
 
-func newPass(plan *Plan, inst *Instance, key string, at Instant) *pass {
-	p := &pass{plan: plan, was: inst, base: inst, inst: inst, key: key, at: at}
+func newPass(plan *Plan, inst *Instance, key string, in Input) *pass {
+	p := &pass{plan: plan, was: inst, base: inst, inst: inst, key: key, at: in.At, tables: in.Tables}
 	if inst != nil {
-		p.at = max(at, inst.At) // time never goes back
+		p.at = max(in.At, inst.At) // time never goes back
 	}
 	p.env.p = p
 	return p
@@ -106,7 +107,7 @@ func (p *pass) stop(in Input) {
 		p.requeueCause(incident)
 	}
 	p.inst.Status, p.inst.Incident = StatusIncident, incident
-	p.out.Commands, p.out.DeadLetter = nil, nil
+	p.out.Commands, p.out.Letters, p.out.DeadLetter = nil, nil, nil
 	p.out.Fault = &incident.Fault
 	p.out.Trace = []Trace{{Kind: "incident", Step: incident.Place, Text: incident.Fault.Kind}}
 }
@@ -122,7 +123,7 @@ func (p *pass) incidentOf(in Input) *Incident {
 	case p.kept != nil:
 		incident.Input = p.kept
 	default:
-		incident.Input = &Kept{At: p.at, Event: in.Event, Act: in.Act, Timer: in.Timer}
+		incident.Input = &Kept{At: p.at, Event: in.Event, Act: in.Act, Timer: in.Timer, Letter: in.Letter}
 	}
 	return incident
 }

@@ -34,6 +34,7 @@ type Instance struct {
 	Seen   []string // ids of events taken, for messages with an `id`; oldest first
 
 	Incident *Incident // what stopped it; set while Status is StatusIncident
+	Stopped  Instant   // since when an operator has it paused
 
 	Parents   []Parent      // who waits for its outcome
 	Known     []Correlation // the values that it has announced
@@ -86,6 +87,7 @@ type Correlation struct {
 // Counter is what a desk remembers.
 type Counter struct {
 	Members []Member // mailbox: who is known by the value, in the order of coming
+	Spec    string   // schedule: what Next was computed from, as Schedule.String has it
 	Fired   Instant  // schedule: the latest instant for which it has fired, or from which it counts
 	Next    Timer    // schedule: when it fires next; gate: when it may grant again
 	Free    int64    // gate: from when the next may be sent, microseconds since the Unix epoch
@@ -177,6 +179,7 @@ type Call struct {
 	First   Instant // when attempt Base+1 was sent
 	Over    bool
 	Asking  bool    // it waits for leave to be sent: Attempt is the one that shall be
+	Gate    string  // the message whose gate is to be told when this attempt is over, or asked for no more; "" for none
 	Child   Address // of `run`: whose outcome it is; the zero Address for a command
 }
 
@@ -198,6 +201,9 @@ const loopPart = 256
 type Timer struct {
 	Due Instant
 	Arm int64 // from 1, in the order of arming: decides between equal Dues
+	// Fixed is true for a point in time that the author named. Any other is so
+	// long after its arming, and can be moved by the length of a stop.
+	Fixed bool
 }
 
 // Armed reports whether t is due some time.

@@ -29,12 +29,12 @@ type Letter struct {
 	Kind LetterKind
 	To   Address
 	From Address
-	Run  string // of the sender, if that is an instance
+	Run  string // of the sender, if that is an instance; relay: of the instance that it is for
 
 	Command string      // the call that it is about: its command id
 	Message string      // ask, grant, release: the command's message
-	Value   value.Value // run: the child's `event`; outcome: its `output`
-	Awaited bool        // run: the sender waits for the outcome; ask: an outcome will come
+	Value   value.Value // run, begin: the `event` of the one that begins; outcome: its `output`
+	Awaited bool        // run: the sender waits for the outcome; ask: an outcome will come; grant: the gate is to be told of the end
 	Status  Status      // outcome: how the child has ended
 	Failure *Failure    // outcome: why, unless it completed; cancel: why
 	Event   *Event      // relay: what is for the instance
@@ -69,6 +69,14 @@ const (
 	deskSchedule = "schedule"
 	deskGate     = "gate."
 )
+
+func mailboxAddress(workflow, variable, text string) Address {
+	return Address{Workflow: workflow, Desk: deskMailbox + variable, Key: text}
+}
+
+func gateAddress(workflow, message string) Address {
+	return Address{Workflow: workflow, Desk: deskGate + message, Key: message}
+}
 
 // ScheduleAddress is where a workflow's schedule is kept.
 func ScheduleAddress(workflow string) Address {

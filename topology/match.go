@@ -10,11 +10,22 @@ import (
 )
 
 // Match is what a record is to a definition: the message that it is, and the
-// keys of the instances that it is for, or why there are none.
+// keys of the instances that it is for, or why there are none. With Correlate,
+// the keys are values of that variable.
 type Match struct {
-	Message *Message
-	Keys    []string
-	Dead    *DeadLetter
+	Message   *Message
+	Keys      []string
+	Correlate string
+	Dead      *DeadLetter
+}
+
+// Address is who gets the record under one of the Keys: an instance, or the
+// mailbox that knows instances by a variable.
+func (m Match) Address(workflow, key string) Address {
+	if m.Correlate == "" {
+		return Address{Workflow: workflow, Key: key}
+	}
+	return mailboxAddress(workflow, m.Correlate, key)
 }
 
 // Match finds the message that a record is: the first in the file whose topic
@@ -35,7 +46,7 @@ func (p *Plan) Match(r *Record) (Match, bool) {
 		}
 		if fits {
 			keys, dead := p.keysOf(m, names)
-			return Match{m.Message, keys, dead}, true
+			return Match{Message: m.Message, Keys: keys, Correlate: m.Correlate, Dead: dead}, true
 		}
 	}
 	if failed != nil {

@@ -63,6 +63,9 @@ func (p *Plan) Writes() []string {
 	return p.topicsOf(func(m *message) bool { return m.goes })
 }
 
+// Tables are the tables that `lookup` finds rows in, in the order of the file.
+func (p *Plan) Tables() []*Table { return p.definition.Tables }
+
 // Listens reports whether the step at a place (Instance.Places) takes messages or
 // waits for a condition; other steps wait for a time.
 func (p *Plan) Listens(place string) bool {
