@@ -166,3 +166,15 @@ func (p *Plan) messageNames(keep func(*message) bool) []string {
 	}
 	return out
 }
+
+// Runs are the names of the workflows that are begun as children, sorted.
+func (p *Plan) Runs() []string {
+	var out []string
+	for _, place := range sortedKeys(p.nodes) {
+		if run, ok := p.nodes[place].step.Action.(*Run); ok {
+			out = append(out, run.Workflow)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

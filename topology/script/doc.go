@@ -12,5 +12,13 @@
 //	      - in:  {OrderPlaced: {order_id: o-1, total: 30}}
 //	      - out: {ReserveStock: {order_id: o-1}}
 //
-// Everything is deterministic: the same script gives the same decisions.
+// Parse reads it, Check holds it against the definitions, Run plays it:
+//
+//	file ──► Parse ──► Suite ──► Check(plans) ──► Test.Run(plans) ──► nil or Failure
+//
+// A Failure has the place in the script, what was expected beside what there is,
+// and the transcript up to there. All words are in docs/testing.md.
+//
+// Everything is deterministic: the same script gives the same decisions. So a
+// script is played in silence, and played again, told, if it fails.
 package script

@@ -4,121 +4,169 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
 
 	"rondo/topology"
-	"rondo/topology/diag"
 	"rondo/topology/value"
 )
 
-// Failure is where a script differs from what the workflow does.
-type Failure struct {
-	Test       string
-	Pos        diag.Pos
-	Expected   string
-	Actual     string
-	Transcript string // what happened up to there
+// Run plays a script against a workflow, whose plan is the first, and returns
+// the first difference, nil if there is none. The other plans are those of
+// workflows that it runs as children.
+//
+// Scripts are strict: each command that is sent and each child that is begun
+// must be listed, in order, before something else happens; and so must an
+// incident and a dead letter.
+func (t Test) Run(plans ...*topology.Plan) *Failure { return t.Play(nil, plans...) }
+
+// Play is Run, and tells seen of each decision.
+func (t Test) Play(seen func(Decided), plans ...*topology.Plan) *Failure {
+	if t.newRunner(seen, plans).run() == nil {
+		return nil
+	}
+	// Once more, with somebody who tells: that costs as much as deciding, and
+	// most scripts need it not.
+	again := t.newRunner(nil, plans)
+	again.tell()
+	return again.run()
 }
 
-func (f *Failure) Error() string {
-	return fmt.Sprintf("%s: %s\n  expected: %s\n  actual:   %s\n\n%s", f.Pos, f.Test, f.Expected, f.Actual, f.Transcript)
+// Transcript tells what happens when the script is played.
+func (t Test) Transcript(plans ...*topology.Plan) string {
+	r := t.newRunner(nil, plans)
+	r.tell()
+	if failure := r.run(); failure != nil {
+		return failure.Transcript
+	}
+	return r.told.String()
 }
 
-// Run plays a script against a plan and returns the first difference, nil if
-// there is none. Scripts are strict: each command that is sent must be listed by
-// an `out`, in the order of sending, before something else happens.
-func (t Test) Run(plan *topology.Plan) *Failure {
-	r := &runner{test: t, world: New(plan)}
-	r.teller = NewTeller(&r.told)
-	for _, s := range t.Steps {
-		if failure := r.step(s); failure != nil {
+// runner plays one script.
+type runner struct {
+	test   Test
+	plans  []*topology.Plan
+	world  *World
+	seen   func(Decided) // may be nil
+	told   bytes.Buffer
+	teller *Teller // nil: nobody listens
+
+	key     string     // of the last `in`
+	pending []emission // what no `out` or `run` has listed yet
+	open    []stop     // incidents and dead letters that nobody has expected yet
+	last    []Decided  // of the last thing that happened
+}
+
+func (t Test) newRunner(seen func(Decided), plans []*topology.Plan) *runner {
+	return &runner{test: t, plans: plans, world: New(plans[0]), seen: seen}
+}
+
+func (r *runner) tell() { r.teller = NewTeller(&r.told) }
+
+func (r *runner) run() *Failure {
+	for i := range r.test.Steps {
+		if failure := r.step(&r.test.Steps[i]); failure != nil {
 			return failure
 		}
 	}
-	return r.nothingSent(Step{Pos: t.Pos})
+	return r.settled(&Step{Pos: r.test.Pos})
 }
 
-type runner struct {
-	test   Test
-	world  *World
-	told   bytes.Buffer
-	teller *Teller
-
-	key     string    // of the last `in`
-	pending []Sent    // commands that no `out` has listed yet
-	last    []Decided // of the last thing that happened
+// fail makes a failure at the line s.
+func (r *runner) fail(s *Step, expected, format string, args ...any) *Failure {
+	f := &Failure{Test: r.test.Name, Pos: s.Pos, Length: 1, Expected: expected, Actual: fmt.Sprintf(format, args...), Transcript: r.told.String()}
+	if s.at != nil {
+		f.at(s.at)
+	}
+	return f
 }
 
-func (r *runner) fail(s Step, expected, format string, args ...any) *Failure {
-	return &Failure{Test: r.test.Name, Pos: s.Pos, Expected: expected, Actual: fmt.Sprintf(format, args...), Transcript: r.told.String()}
+// at moves the caret to a node of the script.
+func (f *Failure) at(n *yaml.Node) *Failure {
+	if n != nil {
+		f.Pos.Line, f.Pos.Column, f.Length = n.Line, n.Column, lengthOf(n)
+	}
+	return f
 }
 
-func (r *runner) step(s Step) *Failure {
+// step does one line: something happens, or something is expected.
+func (r *runner) step(s *Step) *Failure {
 	switch s.Word {
-	case "in", "after", "act":
+	case wordIn, wordAfter, wordAct, wordChild:
 		return r.happens(s)
-	case "out":
+	case wordTable:
+		r.table(s)
+		return nil
+	case wordOut:
 		return r.out(s)
-	case "at":
+	case wordRun:
+		return r.runs(s)
+	case wordAt:
 		return r.at(s)
-	case "vars":
+	case wordVars:
 		return r.vars(s)
-	case "end":
+	case wordEnd:
 		return r.end(s)
-	case "incident":
+	case wordIncident:
 		return r.incident(s)
-	case "late":
+	case wordLate:
 		return r.late(s)
 	default:
 		return r.deadLetter(s)
 	}
 }
 
-// nothingSent fails if there are commands that no `out` has listed.
-func (r *runner) nothingSent(s Step) *Failure {
-	if len(r.pending) == 0 {
-		return nil
-	}
-	return r.fail(s, "no command", "%s", commandText(r.pending[0]))
-}
-
-func commandText(c Sent) string {
-	text := c.Message + " " + value.Format(c.Payload)
-	if c.Attempt > 1 {
-		text += fmt.Sprintf(", attempt %d", c.Attempt)
-	}
-	return text
-}
-
-// happens lets something happen.
-func (r *runner) happens(s Step) *Failure {
-	if failure := r.nothingSent(s); failure != nil {
+// happens lets something happen, once everything that went before is settled.
+func (r *runner) happens(s *Step) *Failure {
+	if failure := r.settled(s); failure != nil {
 		return failure
 	}
-	before := len(r.world.Sent)
+	if r.teller != nil {
+		r.told.WriteString(s.told() + "\n")
+	}
 	decided, failure := r.play(s)
 	if failure != nil {
 		return failure
 	}
 	r.last = decided
-	r.pending = slices.Clone(r.world.Sent[before:])
-	r.teller.Tell(decided)
+	for _, d := range decided {
+		r.pending = append(r.pending, emissionsOf(d)...)
+		r.open = append(r.open, stopsOf(d)...)
+		if r.seen != nil {
+			r.seen(d)
+		}
+	}
+	if r.teller != nil {
+		r.teller.Tell(decided)
+	}
 	return nil
 }
 
-func (r *runner) play(s Step) ([]Decided, *Failure) {
+// told is how a transcript tells what happens in a line.
+func (s *Step) told() string {
+	switch s.Word {
+	case wordIn:
+		return "in " + s.Message + " " + value.Format(s.Payload)
+	case wordAfter:
+		return "after " + topology.FormatDuration(s.After)
+	case wordAct:
+		return "act " + s.Act.Kind
+	}
+	return "child " + s.Child.text()
+}
+
+func (r *runner) play(s *Step) ([]Decided, *Failure) {
 	var decided []Decided
 	var err error
 	switch s.Word {
-	case "in":
-		fmt.Fprintf(&r.told, "in %s %s\n", s.Message, value.Format(s.Payload))
-		decided, err = r.incoming(s)
-	case "after":
-		fmt.Fprintf(&r.told, "after %s\n", topology.FormatDuration(s.After))
+	case wordIn:
+		return r.incoming(s)
+	case wordAfter:
 		decided, err = r.world.After(s.After)
-	default:
-		fmt.Fprintf(&r.told, "act %s\n", s.Act.Kind)
+	case wordAct:
 		decided, err = r.world.Act(r.keyOf(s), s.Act)
+	default:
+		return r.playChild(s)
 	}
 	if err != nil {
 		return nil, r.fail(s, "something that can happen", "%v", err)
@@ -126,23 +174,29 @@ func (r *runner) play(s Step) ([]Decided, *Failure) {
 	return decided, nil
 }
 
-func (r *runner) incoming(s Step) ([]Decided, error) {
-	in := Incoming{Message: s.Message, Payload: s.Payload, Key: s.Key, Headers: map[string]string{}}
-	for name, v := range s.Headers.All() {
-		in.Headers[name] = headerText(v)
+func (r *runner) incoming(s *Step) ([]Decided, *Failure) {
+	in := Incoming{Message: s.Message, Payload: s.Payload, Key: s.Key}
+	if s.Headers.Len() > 0 {
+		in.Headers = make(map[string]string, s.Headers.Len())
+		for name, v := range s.Headers.All() {
+			in.Headers[name] = headerText(v)
+		}
 	}
 	if s.Echo != "" {
 		id, ok := r.commandOf(s.Echo)
 		if !ok {
-			return nil, fmt.Errorf("the step %s has sent no command that could be answered", s.Echo)
+			return nil, r.fail(s, "a command of the step "+s.Echo, "it has sent none that could be answered").at(s.where.echo)
 		}
 		in.Echo = id
 	}
 	decided, err := r.world.In(in)
+	if err != nil {
+		return nil, r.fail(s, "something that can happen", "%v", err)
+	}
 	if len(decided) > 0 && decided[0].Key != "" {
 		r.key = decided[0].Key
 	}
-	return decided, err
+	return decided, nil
 }
 
 func headerText(v value.Value) string {
@@ -162,222 +216,38 @@ func (r *runner) commandOf(step string) (string, bool) {
 	return "", false
 }
 
-func (r *runner) keyOf(s Step) string {
+// keyOf is the key of the instance that a line speaks of.
+func (r *runner) keyOf(s *Step) string {
 	if s.Key != "" {
 		return s.Key
 	}
 	return r.key
 }
 
-// out expects the next commands.
-func (r *runner) out(s Step) *Failure {
-	if s.Message == "" {
-		return r.nothingSent(s)
+// table sets rows of tables; a row that is null is removed.
+func (r *runner) table(s *Step) {
+	for name, rows := range s.Payload.(*value.Map).All() {
+		for key, row := range rows.(*value.Map).All() {
+			r.world.SetRow(name, key, row)
+		}
 	}
-	for range s.Times {
-		expected := s.Message + " " + value.Format(s.Payload)
-		if s.Attempt > 0 {
-			expected += fmt.Sprintf(", attempt %d", s.Attempt)
-		}
-		if len(r.pending) == 0 {
-			return r.fail(s, expected, "no command")
-		}
-		c := r.pending[0]
-		if difference := s.differs(c); difference != "" {
-			return r.fail(s, expected, "%s (%s)", commandText(c), difference)
-		}
-		r.pending = r.pending[1:]
+	if r.teller != nil {
+		fmt.Fprintf(&r.told, "table %s\n", value.Format(s.Payload))
 	}
-	return nil
 }
 
-// differs says in what a command is not the expected one; "" if it is.
-func (s Step) differs(c Sent) string {
-	switch {
-	case c.Message != s.Message:
-		return "another message"
-	case s.Attempt > 0 && c.Attempt != s.Attempt:
-		return "another attempt"
-	case s.Key != "" && c.Instance != s.Key:
-		return "of the instance " + c.Instance
-	}
-	if difference := Difference(s.Payload, c.Payload); difference != "" {
-		return difference
-	}
-	for name, want := range s.Headers.All() {
-		if got, _ := c.Headers.Lookup(name); got != headerText(want) {
-			return "header " + name
-		}
-	}
-	return ""
+// playChild is the outcome of a child whose workflow is not here.
+func (r *runner) playChild(s *Step) ([]Decided, *Failure) {
+	return nil, r.fail(s, "a child that is waited for", "there is none")
 }
 
-// instance returns the instance that a step speaks of, or a failure.
-func (r *runner) instance(s Step, expected string) (*topology.Instance, *Failure) {
-	i := r.world.Instances[r.keyOf(s)]
-	if i == nil {
-		return nil, r.fail(s, expected, "there is no instance %q", r.keyOf(s))
+func (c *Child) text() string {
+	text := string(c.Status)
+	if c.Failure != nil && c.Failure.Name != text {
+		text += " " + c.Failure.Name
 	}
-	return i, nil
-}
-
-func (r *runner) at(s Step) *Failure {
-	expected := "at " + strings.Join(s.Texts, ", ")
-	i, failure := r.instance(s, expected)
-	if failure != nil {
-		return failure
+	if c.Output != nil {
+		text += " " + value.Format(c.Output)
 	}
-	places := i.Places()
-	want := slices.Clone(s.Texts)
-	slices.Sort(places)
-	slices.Sort(want)
-	if !slices.Equal(places, want) {
-		return r.fail(s, expected, "%s", stateText(i, false))
-	}
-	return nil
-}
-
-func (r *runner) vars(s Step) *Failure {
-	expected := "variables " + value.Format(s.Payload)
-	i, failure := r.instance(s, expected)
-	if failure != nil {
-		return failure
-	}
-	for name, want := range s.Payload.(*value.Map).All() {
-		got, _ := i.Vars.Lookup(name) // one that is not set is null
-		if difference := differenceAt(name, want, got); difference != "" {
-			return r.fail(s, expected, "%s (%s)", value.Format(i.Vars), difference)
-		}
-	}
-	return nil
-}
-
-// end expects that the instance has ended. One that is not remembered has told
-// its end with its last decision.
-func (r *runner) end(s Step) *Failure {
-	if failure := r.nothingSent(s); failure != nil {
-		return failure
-	}
-	expected := strings.Join(s.Texts, " ")
-	status, failed := r.ended(r.keyOf(s))
-	if status != s.Texts[0] || len(s.Texts) > 1 && failed != s.Texts[1] {
-		return r.fail(s, expected, "%s", strings.TrimSpace(status+" "+failed))
-	}
-	return nil
-}
-
-func (r *runner) ended(key string) (status, failed string) {
-	if i := r.world.Instances[key]; i != nil {
-		if i.Failure != nil {
-			failed = i.Failure.Name
-		}
-		return string(i.Status), failed
-	}
-	for _, d := range slices.Backward(r.last) {
-		for _, step := range d.Decision.Trace {
-			if d.Key == key && step.Kind == "end" {
-				status, failed, _ = strings.Cut(step.Text, " ")
-				return status, failed
-			}
-		}
-	}
-	return "no instance", ""
-}
-
-// incident expects that the instance has stopped: with `fault.expression`, or
-// the kind alone.
-func (r *runner) incident(s Step) *Failure {
-	expected := "an incident of kind " + s.Texts[0]
-	i, failure := r.instance(s, expected)
-	switch {
-	case failure != nil:
-		return failure
-	case i.Incident == nil:
-		return r.fail(s, expected, "%s", stateText(i, false))
-	case strings.TrimPrefix(s.Texts[0], "fault.") != i.Incident.Fault.Kind:
-		return r.fail(s, expected, "%s at %s: %s", i.Incident.Fault.Kind, i.Incident.Fault.Place, i.Incident.Fault.Text)
-	}
-	return nil
-}
-
-// late expects that what came last was late.
-func (r *runner) late(s Step) *Failure {
-	for _, d := range r.last {
-		if d.Decision.Outcome == topology.Late {
-			return nil
-		}
-	}
-	return r.fail(s, "late", "%s", r.outcomes())
-}
-
-func (r *runner) deadLetter(s Step) *Failure {
-	for _, d := range r.last {
-		if d.Decision.DeadLetter != nil && d.Decision.DeadLetter.Reason == s.Texts[0] {
-			return nil
-		}
-	}
-	return r.fail(s, "a dead letter: "+s.Texts[0], "%s", r.outcomes())
-}
-
-func (r *runner) outcomes() string {
-	var out []string
-	for _, d := range r.last {
-		text := string(d.Decision.Outcome)
-		if d.Decision.DeadLetter != nil {
-			text += " letter: " + d.Decision.DeadLetter.Reason
-		}
-		out = append(out, text)
-	}
-	if len(out) == 0 {
-		return "nothing has happened"
-	}
-	return strings.Join(out, ", ")
-}
-
-// Difference says where got is not want, "" if it covers it: fields that want does
-// not name are free, at any depth; numbers compare by value.
-func Difference(want, got value.Value) string { return differenceAt("", want, got) }
-
-func differenceAt(path string, want, got value.Value) string {
-	switch want := want.(type) {
-	case *value.Map:
-		if got, isMap := got.(*value.Map); isMap {
-			return mapDifference(path, want, got)
-		}
-	case []any:
-		if got, isList := got.([]any); isList && len(got) == len(want) {
-			return listDifference(path, want, got)
-		}
-	default:
-		if value.Equal(want, got) {
-			return ""
-		}
-	}
-	if path == "" {
-		path = "the payload"
-	}
-	return fmt.Sprintf("%s is %s", path, value.Format(got))
-}
-
-func mapDifference(path string, want, got *value.Map) string {
-	for name, v := range want.All() {
-		at := strings.TrimPrefix(path+"."+name, ".")
-		field, ok := got.Lookup(name)
-		if !ok {
-			return at + " is missing"
-		}
-		if difference := differenceAt(at, v, field); difference != "" {
-			return difference
-		}
-	}
-	return ""
-}
-
-func listDifference(path string, want, got []any) string {
-	for i := range want {
-		if difference := differenceAt(fmt.Sprintf("%s[%d]", path, i), want[i], got[i]); difference != "" {
-			return difference
-		}
-	}
-	return ""
+	return text
 }

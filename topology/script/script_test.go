@@ -1,13 +1,17 @@
 package script_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"rondo/topology"
+	"rondo/topology/diag"
 	"rondo/topology/script"
+	"rondo/topology/value"
 )
 
 func planOf(t testing.TB, file string) *topology.Plan {
@@ -43,7 +47,10 @@ func TestExamples(t *testing.T) {
 		if suite == nil {
 			t.Fatal(found)
 		}
-		plan := planOf(t, filepath.Join(filepath.Dir(file), suite.Workflow))
+		plan := planOf(t, filepath.Join(filepath.Dir(file), suite.Workflow.Name))
+		if found := suite.Check(nil, plan); len(found) > 0 {
+			t.Error(found)
+		}
 		for _, test := range suite.Tests {
 			t.Run(test.Name, func(t *testing.T) {
 				if failure := test.Run(plan); failure != nil {
@@ -79,7 +86,7 @@ func TestDifferences(t *testing.T) {
 		{"no dead letter", "in: " + placed + "\n- dead-letter: no-key", "actual:   started"},
 		{"no instance", "at: pay", `there is no instance ""`},
 		{"no such message", "in: {Nothing: {}}", `the workflow has no message "Nothing"`},
-		{"no such command to echo", "in: {StockReserved: {}, echo: reserve}", `the step reserve has sent no command`},
+		{"no such command to echo", "in: {StockReserved: {}, echo: reserve}", `it has sent none that could be answered`},
 		{"a message of another key", "in: " + placed + "\n- {at: reserve, key: o-2}", `there is no instance "o-2"`},
 	} {
 		suite, found := script.Parse("x.test.yaml", []byte("workflow: w\ntests:\n- name: '"+c.name+"'\n  script:\n  - "+strings.ReplaceAll(c.script, "\n", "\n  ")))
@@ -96,7 +103,12 @@ func TestDifferences(t *testing.T) {
 
 // TestFindings: what is wrong with the form of a script is told at once.
 func TestFindings(t *testing.T) {
-	suite, found := script.Parse("x.test.yaml", []byte(`workflows: checkout.yaml
+	suite, found := script.Parse("x.test.yaml", []byte("workflow: w\ntests: *all"))
+	if suite != nil {
+		t.Error("a suite in spite of errors")
+	}
+	wantFindings(t, found, "2:8: this is not YAML: unknown anchor 'all' referenced")
+	_, found = script.Parse("x.test.yaml", []byte(`workfloww: checkout.yaml
 tests:
   - script:
       - inn: {OrderPlaced: {}}
@@ -110,24 +122,173 @@ tests:
       - nothing
       - at: []
       - act: {}
+      - act: cancle
+      - run: {key: o-1}
+      - child: {key: o-1}
+      - child: {compleeted: {}}
+      - child: {failed: {eror: x}}
+      - table: {profile: 4}
+      - {key: o-1}
+      - in: {OrderPlaced: {zip: 01234}}
+      - in: {OrderPlaced: {a: 1, a: 2}}
+      - in: {OrderPlaced: !!set {a}}
+  - name: twice
+  - name: twice
+---
 `))
-	if suite != nil {
-		t.Error("a suite in spite of errors")
-	}
-	want := []string{
-		"1:1: `workflow` is missing", "1:1: `workflows` is no word", "3:5: `name` is missing", "4:9: `inn` is no word", "5:14: `order_id` is no word",
-		"5:13: `in` names no message", "6:31: one message belongs on a line", "7:41: `attempt` must be a whole number", "8:16: `after` must be a duration", "9:14: `end` must be",
-		"10:15: `vars` must be", "11:33: one word belongs on a line", "12:9: a line of a script must be a mapping",
-	}
-	text := ""
+	wantFindings(t, found, `
+		1:1: workflow is missing: the file of the definition
+		1:1: workfloww is no word of a file of tests (did you mean workflow?)
+		3:5: name is missing: a sentence that says what the test shows
+		4:9: inn is no word of a script (did you mean in?)
+		5:13: in names no message: in: {OrderPlaced: {…}}
+		5:14: order_id is neither a message nor a word of in (here belongs one of headers, key, echo)
+		6:31: one message belongs on a line, and here stands OrderPlaced already
+		7:41: attempt must be a whole number from 1 to 10000
+		8:16: after must be a duration like 10s
+		9:14: end must be completed, failed, cancelled or terminated (here belongs one of completed, failed, cancelled, terminated)
+		10:15: vars must be a mapping from variables to their values
+		11:33: one word belongs on a line, and here stands in already
+		12:9: a line of a script must be a mapping
+		14:14: act says one thing that an operator does: act: {cancel: {reason: …}}
+		15:14: cancle is nothing that an operator can do (did you mean cancel?)
+		16:14: run names no workflow: run: {workflow: billing, key: o-1}
+		17:16: child says no outcome: child: {completed: {…}}, or child: {failed: {error: out-of-stock}}
+		18:17: compleeted is no outcome of a child (did you mean completed?)
+		19:26: eror is no part of an error (did you mean error?)
+		20:16: the rows of profile must be a mapping from keys to rows
+		21:9: a line of a script needs a word: one of in, out, run, after, at, vars, end, incident, late, dead-letter, table, act, child
+		22:33: 01234 begins with a zero: put a text in quotes, or leave the zero out
+		23:27: "a" stands here twice: keep one of the two
+		26:5: two tests have the name "twice"
+		27:1: a file of tests is one document: remove what follows the ---`)
+}
+
+// wantFindings compares findings with lines of line:column: message (help).
+func wantFindings(t *testing.T, found diag.List, want string) {
+	t.Helper()
+	var got []string
 	for _, d := range found {
-		text += strings.Replace(d.String(), "error[bad-script]: ", "", 1) + "\n"
-	}
-	for _, w := range want {
-		if !strings.Contains(text, "x.test.yaml:"+w) {
-			t.Errorf("nothing of %q in\n%s", w, text)
+		line := strings.TrimPrefix(strings.Replace(d.String(), "error["+d.Code+"]: ", "", 1), "x.test.yaml:")
+		if d.Help != "" {
+			line += " (" + d.Help + ")"
 		}
+		got = append(got, strings.ReplaceAll(line, "`", ""))
 	}
+	var wanted []string
+	for line := range strings.Lines(strings.TrimSpace(want)) {
+		wanted = append(wanted, strings.TrimSpace(line))
+	}
+	if !slices.Equal(got, wanted) {
+		t.Errorf("findings:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(wanted, "\n"))
+	}
+}
+
+// TestCheckFindsNamesThatTheWorkflowHasNot: all of them, each with what was
+// probably meant.
+func TestCheckFindsNamesThatTheWorkflowHasNot(t *testing.T) {
+	suite, found := script.Parse("x.test.yaml", []byte(`workflow: checkout.yaml
+tests:
+  - name: names
+    script:
+      - in: {OrderPlacd: {}}
+      - in: {ReserveStock: {}}
+      - in: {StockReserved: {}, echo: resrve}
+      - out: {RserveStock: {}}
+      - out: {StockReserved: {}}
+      - at: [reserve, pya]
+      - at: Pay
+      - vars: {crad: 1, declines: 0}
+      - late: PaymentCapturd
+      - table: {profile: {}}
+      - run: billing
+      - child: {workflow: billing, completed: {}}
+      - {at: pay, workflow: chekout}
+      - act: {set: {crd: 1}}
+      - act: {jump: lable}
+`))
+	if suite == nil {
+		t.Fatal(found)
+	}
+	wantFindings(t, suite.Check(nil, planOf(t, "../../examples/checkout/checkout.yaml")), `
+		5:14: OrderPlacd does not come to the workflow (did you mean OrderPlaced?)
+		6:14: ReserveStock does not come to the workflow (here belongs one of OrderPlaced, OrderCancelled, CardUpdated, StockReserved, StockRejected, PaymentCaptured, PaymentDeclined, LabelPrinted)
+		7:39: there is no step resrve (did you mean reserve?)
+		8:15: RserveStock is not sent by the workflow (did you mean ReserveStock?)
+		9:15: StockReserved is not sent by the workflow (here belongs one of ReserveStock, ReleaseStock, ChargeCard, RefundPayment, PrintLabel, OrderCompleted, OrderFailed)
+		10:23: there is no step pya (did you mean pay?)
+		11:13: there is no step Pay (did you mean pay?)
+		12:16: the workflow has no variable crad (did you mean card?)
+		13:15: PaymentCapturd does not come to the workflow (did you mean PaymentCaptured?)
+		14:17: there is no table profile
+		15:14: the workflow runs no billing
+		16:27: the workflow runs no billing
+		17:29: the file of tests names no workflow chekout (did you mean checkout?)
+		18:21: the workflow has no variable crd (did you mean card?)
+		19:21: there is no step lable (did you mean label?)`)
+}
+
+// TestCheckHasPayloadsMadeByTheWire: what no service could send is found, and
+// what comes in is what would have been decoded.
+func TestCheckHasPayloadsMadeByTheWire(t *testing.T) {
+	suite, found := script.Parse("x.test.yaml", []byte(`workflow: checkout.yaml
+tests:
+  - name: payloads
+    script:
+      - in: {OrderPlaced: {total: 1}}
+      - in: {OrderPlaced: {total: x}}
+`))
+	if suite == nil {
+		t.Fatal(found)
+	}
+	wire := func(workflow string, m *topology.Message, payload value.Value) (value.Value, error) {
+		total, _ := payload.(*value.Map).Lookup("total")
+		if total == "x" {
+			return nil, errors.New(workflow + "." + m.Name + ".total is text")
+		}
+		return "decoded", nil
+	}
+	wantFindings(t, suite.Check(wire, planOf(t, "../../examples/checkout/checkout.yaml")), `
+		6:27: no service could send this: checkout.OrderPlaced.total is text`)
+	if got := suite.Tests[0].Steps[0].Payload; got != "decoded" {
+		t.Errorf("the payload is %v", got)
+	}
+}
+
+// FuzzParse: any file gives a suite or findings within it, and a suite that fits
+// can be played, to its end or to a difference.
+func FuzzParse(f *testing.F) {
+	src, err := os.ReadFile("../../examples/checkout/checkout.test.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(src))
+	for _, line := range []string{
+		"in: {OrderPlaced: {order_id: o-1}}", "out: {ReserveStock: {}, attempt: 2, times: 3, headers: {a: b}}", "act: {set: {card: 1}}",
+		"act: {migrate: {to: 2}}", "child: {failed: {error: x, data: []}}", "run: {workflow: w, with: {}}", "table: {t: {k: null}}", "late",
+		"{at: [pay], key: 4, workflow: w}", "after: 10000d", "vars: {card: {a: [1, {b: 2}]}}", "end: {failed: x}",
+	} {
+		f.Add("workflow: checkout.yaml\ntests:\n- name: n\n  script:\n  - in: " + placed + "\n  - " + line)
+	}
+	plan := planOf(f, "../../examples/checkout/checkout.yaml")
+	f.Fuzz(func(t *testing.T, text string) {
+		suite, found := script.Parse("x.test.yaml", []byte(text))
+		if (suite == nil) == (len(found) == 0) {
+			t.Fatalf("suite %v, findings %v", suite, found)
+		}
+		var out strings.Builder
+		if err := diag.Render(&out, found, diag.SourceOf("x.test.yaml", []byte(text)), false); err != nil {
+			t.Fatal(err)
+		}
+		if suite == nil || suite.Check(nil, plan).HasErrors() {
+			return
+		}
+		for _, test := range suite.Tests {
+			if failure := test.Run(plan); failure != nil && failure.Error() == "" {
+				t.Error("a failure that says nothing")
+			}
+		}
+	})
 }
 
 func BenchmarkScript(b *testing.B) {

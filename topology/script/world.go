@@ -26,6 +26,7 @@ type World struct {
 	Store func(*topology.Instance) (*topology.Instance, error)
 
 	offsets map[string]int64 // by topic: the next one
+	rows    rows
 }
 
 // Sent is a command and whose it is.
@@ -135,7 +136,7 @@ func (w *World) Act(key string, act *topology.Act) ([]Decided, error) {
 func (w *World) After(d time.Duration) ([]Decided, error) {
 	until := w.Now.Add(d)
 	var out []Decided
-	for {
+	for range timersMax {
 		key, due, ok := w.nextTimer()
 		if !ok || due > until {
 			w.Now = until
@@ -151,7 +152,12 @@ func (w *World) After(d time.Duration) ([]Decided, error) {
 		}
 		out = append(out, decided...)
 	}
+	return nil, fmt.Errorf("%d timers fire within %s", timersMax, topology.FormatDuration(d))
 }
+
+// timersMax bounds the timers that fire while time passes: a step that waits a
+// millisecond, in a loop, for years.
+const timersMax = 100_000
 
 // NextTimer returns when the next timer of any instance is due.
 func (w *World) NextTimer() (topology.Instant, bool) {
@@ -188,6 +194,9 @@ func (w *World) decide(key string, in topology.Input) ([]Decided, error) {
 	var out []Decided
 	for range endless {
 		in.At = w.Now
+		if in.Tables == nil {
+			in.Tables = w.rows
+		}
 		d := w.Plan.Decide(w.Instances[key], key, in)
 		out = append(out, Decided{w.Now, key, in, d})
 		for _, c := range d.Commands {

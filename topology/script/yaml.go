@@ -10,29 +10,42 @@ import (
 	"rondo/topology/value"
 )
 
+// valueError says what in a YAML value is none of ours.
+type valueError struct {
+	at   *yaml.Node
+	text string
+}
+
+func (e *valueError) Error() string { return e.text }
+
 // ValueOf turns YAML into a value: numbers, true, false and null as YAML 1.2 has
 // them, all else is text.
-func ValueOf(n *yaml.Node) (value.Value, error) {
+func ValueOf(n *yaml.Node) (value.Value, error) { return valueOf(n, 0) }
+
+func valueOf(n *yaml.Node, depth int) (value.Value, error) {
+	if depth > nestingMax {
+		return nil, &valueError{n, fmt.Sprintf("mappings and lists are nested more than %d deep", nestingMax)}
+	}
 	switch n.Kind {
 	case yaml.DocumentNode:
 		if len(n.Content) == 0 {
 			return nil, nil
 		}
-		return ValueOf(n.Content[0])
+		return valueOf(n.Content[0], depth)
 	case yaml.SequenceNode:
-		return listOf(n)
+		return listOf(n, depth+1)
 	case yaml.MappingNode:
-		return mapOf(n)
+		return mapOf(n, depth+1)
 	case yaml.ScalarNode:
 		return scalarOf(n)
 	}
-	return nil, fmt.Errorf("line %d: aliases are not allowed here", n.Line)
+	return nil, &valueError{n, "aliases are not allowed here: write the value out"}
 }
 
-func listOf(n *yaml.Node) (value.Value, error) {
+func listOf(n *yaml.Node, depth int) (value.Value, error) {
 	out := make([]any, len(n.Content))
 	for i, item := range n.Content {
-		v, err := ValueOf(item)
+		v, err := valueOf(item, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -41,10 +54,13 @@ func listOf(n *yaml.Node) (value.Value, error) {
 	return out, nil
 }
 
-func mapOf(n *yaml.Node) (value.Value, error) {
+func mapOf(n *yaml.Node, depth int) (value.Value, error) {
 	var out value.MapBuilder
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		v, err := ValueOf(n.Content[i+1])
+		if n.Content[i].Kind != yaml.ScalarNode {
+			return nil, &valueError{n.Content[i], "a key must be a text"}
+		}
+		v, err := valueOf(n.Content[i+1], depth)
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +68,7 @@ func mapOf(n *yaml.Node) (value.Value, error) {
 	}
 	m, twice, ok := out.Map()
 	if !ok {
-		return nil, fmt.Errorf("line %d: %q stands here twice", n.Line, twice)
+		return nil, &valueError{n, fmt.Sprintf("%q stands here twice: keep one of the two", twice)}
 	}
 	return m, nil
 }
@@ -62,21 +78,26 @@ func scalarOf(n *yaml.Node) (value.Value, error) {
 	case "!!null":
 		return nil, nil
 	case "!!bool":
-		return n.Value == "true", nil
+		return strings.EqualFold(n.Value, "true"), nil
 	case "!!int":
+		if digits := strings.TrimLeft(n.Value, "+-"); len(digits) > 1 && digits[0] == '0' {
+			return nil, &valueError{n, fmt.Sprintf("%s begins with a zero: put a text in quotes, or leave the zero out", n.Value)}
+		}
 		i, err := strconv.ParseInt(n.Value, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %q is no whole number of 64 bits", n.Line, n.Value)
+			return nil, &valueError{n, fmt.Sprintf("%q is no whole number of 64 bits", n.Value)}
 		}
 		return i, nil
 	case "!!float":
 		f, err := strconv.ParseFloat(n.Value, 64)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %q is no number", n.Line, n.Value)
+			return nil, &valueError{n, fmt.Sprintf("%q is no number", n.Value)}
 		}
 		return f, nil
+	case "!!str", "!!timestamp":
+		return n.Value, nil
 	}
-	return n.Value, nil
+	return nil, &valueError{n, fmt.Sprintf("%s is a YAML tag; values have none", n.Tag)}
 }
 
 // ParseValue reads a value from YAML text, as on one line of a script.
