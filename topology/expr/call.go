@@ -24,6 +24,7 @@ type function struct {
 	optional int   // so many of params, the last ones, may be left out
 	variadic kinds // further arguments; 0: none
 	result   kinds
+	varies   bool // depends on more than its arguments
 	// run computes. The arguments have the kinds of params; args is used again
 	// after the call.
 	run func(f *frame, n *callNode, args []value.Value) (value.Value, *Error)
@@ -50,7 +51,7 @@ func (fn *function) takes(n int) bool {
 var functions = func() map[string]*function {
 	all := map[string]*function{}
 	for _, list := range [][]*function{
-		optionalFunctions, textFunctions, listFunctions, mapFunctions, numberFunctions, convertFunctions, timeFunctions, hashFunctions,
+		optionalFunctions, textFunctions, listFunctions, mapFunctions, numberFunctions, convertFunctions, timeFunctions, hashFunctions, tableFunctions,
 	} {
 		for _, fn := range list {
 			if fn.style != member {

@@ -204,7 +204,7 @@ func (c *compiler) field(operand ast.Expr, name string, at span, optional bool) 
 		out.kinds = kAny
 	}
 	out.typ, out.kinds = c.fieldType(of, name, at, out.kinds)
-	if of.kinds&(kMap|kOptional|kNull) == 0 && o != node(broken) {
+	if (of.kinds&(kMap|kOptional|kNull) == 0 || of.kinds == kNull) && o != node(broken) {
 		c.report(at, IssueWrongKind, labelOr(of.label, "this")+" is "+of.kinds.withArticle()+" and has no field `"+name+"`", memberHelp(name))
 	}
 	return &fieldNode{operand: o, label: labelOr(of.label, "the map"), name: name, optional: optional, at: at}, out
@@ -228,8 +228,8 @@ func (c *compiler) fieldType(of static, name string, at span, otherwise kinds) (
 	}
 	typ, ok := of.typ.Fields[name]
 	if !ok {
-		help := "its fields are: " + strings.Join(of.typ.fieldNames(), ", ")
-		if near, ok := diag.Suggest(name, of.typ.fieldNames()); ok {
+		help := "its fields are: " + strings.Join(of.typ.FieldNames(), ", ")
+		if near, ok := diag.Suggest(name, of.typ.FieldNames()); ok {
 			help = "did you mean `" + near + "`?"
 		}
 		c.report(at, IssueUnknownField, labelOr(of.label, "the record")+" has no field `"+name+"`", help)
@@ -304,8 +304,10 @@ func (c *compiler) list(e ast.Expr) (node, static) {
 	n := &listNode{at: c.span(e.ID())}
 	constant := true
 	var items []any
+	var elem *Type
 	for i, item := range list.Elements() {
 		compiled, of := c.expr(item)
+		elem = joined(elem, of)
 		if list.IsOptional(int32(i)) {
 			if n.optionals == nil {
 				n.optionals = make([]bool, len(list.Elements()))
@@ -320,9 +322,23 @@ func (c *compiler) list(e ast.Expr) (node, static) {
 		}
 	}
 	if constant && n.optionals == nil {
-		return c.constant(nonNil(items), n.at)
+		folded, of := c.constant(nonNil(items), n.at)
+		of.typ = Type{Kind: value.List, Elem: elem}
+		return folded, of
 	}
-	return n, static{kinds: kList, at: n.at}
+	if n.optionals != nil {
+		elem = nil
+	}
+	return n, static{kinds: kList, typ: Type{Kind: value.List, Elem: elem}, at: n.at}
+}
+
+// joined is the type of the elements of a list so far, with one more.
+func joined(elem *Type, of static) *Type {
+	t := of.asType()
+	if elem != nil {
+		t = Join(*elem, t)
+	}
+	return &t
 }
 
 func (c *compiler) mustBeOptional(of static) {
@@ -336,6 +352,7 @@ func (c *compiler) mapping(e ast.Expr) (node, static) {
 	entries := e.AsMap().Entries()
 	seen := map[string]bool{}
 	constant := true
+	record := map[string]Type{}
 	sortEntries(entries)
 	for i, entry := range entries {
 		m := entry.AsMapEntry()
@@ -350,11 +367,32 @@ func (c *compiler) mapping(e ast.Expr) (node, static) {
 		}
 		n.keys, n.values = append(n.keys, key), append(n.values, v)
 		constant = constant && isConst(key) && isConst(v)
+		record = withField(record, key, of, m.IsOptional())
 	}
+	typ := Type{Kind: value.MapKind, Fields: record}
 	if constant && n.optionals == nil && len(c.issues) == 0 {
-		return c.fold(n, static{kinds: kMap, at: n.at})
+		folded, of := c.fold(n, static{kinds: kMap, at: n.at})
+		of.typ = typ
+		return folded, of
 	}
-	return n, static{kinds: kMap, at: n.at}
+	return n, static{kinds: kMap, typ: typ, at: n.at}
+}
+
+// withField adds a field to what is known of a map's literal; nil once a key is
+// not known beforehand.
+func withField(record map[string]Type, key node, of static, optional bool) map[string]Type {
+	k, isConst := key.(*constNode)
+	if record == nil || !isConst {
+		return nil
+	}
+	name, ok := k.v.(string)
+	if !ok {
+		return nil
+	}
+	t := of.asType()
+	t.Optional = optional
+	record[name] = t
+	return record
 }
 
 // sortEntries puts entries in the order of keys beforehand, where all are

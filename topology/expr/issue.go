@@ -8,6 +8,7 @@ const (
 	IssueUnknownVariable = "unknown-variable"
 	IssueUnknownField    = "unknown-field"
 	IssueUnknownFunction = "unknown-function"
+	IssueUnknownTable    = "unknown-table"
 	IssueWrongArguments  = "wrong-arguments"
 	IssueWrongKind       = "wrong-kind"
 	IssueAlwaysFails     = "always-fails"

@@ -53,7 +53,7 @@ func TestIssuesSayWhatIsMeant(t *testing.T) {
 		{"payment.duration()", []string{"8+8 unknown-function: there is no function `duration` to call like this | write duration(…)"}},
 		{"math.abss(1)", []string{"5+4 unknown-function: there is no function `math.abss` | did you mean `math.abs`?"}},
 		{"now() > 1", []string{"0+3 unknown-function: there is no function `now` | write now: the time of the decision is a variable"}},
-		{"lookup('profile', key)", []string{"0+6 unknown-function: there is no function `lookup` | tables are not in this version"}},
+		{"lookup('profile', key)", []string{"0+6 unknown-function: `lookup` cannot be used here | the `key`, `when` and `id` of a message know the record alone; look up in the steps, or declare `tables` in the workflow"}},
 		{"7u", []string{"0+2 expression-syntax: there are no unsigned ints | leave the `u` out"}},
 		{"Order{total: 1}", []string{"5+1 expression-syntax: `Order{…}` would be a message of a type, which there is not here | a map is written {'key': value}"}},
 		// Fields that a schema tells.
@@ -160,6 +160,54 @@ func TestIssuesSayWhatIsMeant(t *testing.T) {
 		}
 		if p != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%.80s\n got  %s\n want %s", c.text, strings.Join(got, "\n      "), strings.Join(c.want, "\n      "))
+		}
+	}
+}
+
+func TestLookupsAreChecked(t *testing.T) {
+	for text, want := range map[string]string{
+		"lookup('profil', key)":          "7+8 unknown-table: no table is called `profil` | did you mean `profile`?",
+		"lookup('users', key)":           "7+7 unknown-table: no table is called `users` | the tables are: profile, rates",
+		"lookup(key, key)":               "7+3 wrong-arguments: the first argument of `lookup` is the name of a table, written as a text | write lookup('table', key)",
+		"lookup('profile')":              "0+6 wrong-arguments: `lookup` takes 2 arguments, not 1 argument",
+		"lookup('profile', 3)":           "18+1 wrong-kind: `lookup` needs a string here, not an int",
+		"lookup('profile', key).segmnt":  "23+6 unknown-field: the record has no field `segmnt` | did you mean `segment`?",
+		"lookup('profile', key).segment": "",
+		"lookup('rates', key) + 1":       "",
+		"lookup == 1":                    "0+6 unknown-variable: `lookup` is not a variable | `lookup` is a function: lookup(…)",
+	} {
+		_, issues := Compile(text, tableScope())
+		got := ""
+		if len(issues) > 0 {
+			got = issues[0].line()
+		}
+		if got != want {
+			t.Errorf("%s\n got  %s\n want %s", text, got, want)
+		}
+	}
+}
+
+// TestTheLanguageHasItsFunctions shows each function that the reference lists.
+func TestTheLanguageHasItsFunctions(t *testing.T) {
+	for text, want := range map[string]string{
+		"sum([1, 2.5])": "3.5", "sum([])": "0", "avg([1, 2])": "1.5", "min([2, 1])": "1", "max(1, 3, 2)": "3", "max([])": "null", "sort([2, 1])": "[1, 2]",
+		"distinct([1, 1.0])": "[1]", "last([1, 2, 3], 2)": "[2, 3]", "merge({'a': 1}, {'b': 2})": "{a: 1, b: 2}", "without({'a': 1, 'b': 2}, 'a')": "{b: 2}",
+		"coalesce(null, 3)": "3", "size(uuid('a'))": "36", "hash('a') % 1": "0", "'%d of %s'.format([1, 'a'])": `"1 of a"`,
+		"format('%d of %s', 1, 'a')": `"1 of a"`,
+		"parse_time('2026-03-01')":   "2026-03-01T00:00:00Z", "duration('5d')": "432000s", "plus(parse_time('2026-01-31'), 'P1M', 'Europe/Berlin')": "2026-02-28T00:00:00Z",
+		"round(1.255, 2)": "1.26", "decimal('1.10') + 1": "2.10", "div(7, 2)": "3", "7 % 2": "1", "3 / 4": "0.75", "1 == 1.0": "true",
+		"decimal('0.1') + 0.2": "0.3", "string(3)": `"3"`, "int('3')": "3", "double('3.5')": "3.5", "has({'a': 1}.a)": "true",
+		"{'a': 1}.?a.orValue(2)": "1", "sets.contains([1, 2], [1])": "true", "math.abs(-3)": "3", "cel.bind(x, 2, x * x)": "4",
+		"[1, 2].transformList(i, v, i + v)": "[1, 3]", "{'order-id': 1}.`order-id`": "1",
+	} {
+		p, issues := Compile(text, testScope())
+		if len(issues) > 0 {
+			t.Errorf("%s: %s", text, issues[0].line())
+			continue
+		}
+		v, err := p.Eval(mapBindings{})
+		if got := value.Format(v); err != nil || got != want {
+			t.Errorf("%s: got %s, %v; want %s", text, got, err, want)
 		}
 	}
 }

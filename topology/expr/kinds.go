@@ -81,8 +81,11 @@ func kindOf(v value.Value) kinds {
 	return 0
 }
 
-// kindsOf is the set for a declared kind; "" is any value.
+// kindsOf is the set for a declared kind; "" is any value, Number any number.
 func kindsOf(k value.Kind) kinds {
+	if k == Number {
+		return kNumber
+	}
 	for i, name := range kindNames {
 		if name == string(k) {
 			return 1 << i

@@ -252,7 +252,11 @@ func (c *compiler) function(e ast.Expr, name string, target ast.Expr, args []ast
 	if target != nil {
 		args = append([]ast.Expr{target}, args...)
 	}
-	return c.callOf(e, fn, args, target != nil)
+	n, out := c.callOf(e, fn, args, target != nil)
+	if fn.varies {
+		out = c.rowOf(n, out)
+	}
+	return n, out
 }
 
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
@@ -301,7 +305,7 @@ func (c *compiler) callOf(e ast.Expr, fn *function, args []ast.Expr, isMember bo
 			return c.broken(span{int32(err.Offset), int32(err.Length)}, IssueAlwaysFails, "this always fails: "+err.finished().Text, "")
 		}
 	}
-	if allConstant {
+	if allConstant && !fn.varies {
 		return c.fold(n, out)
 	}
 	return n, out
@@ -398,7 +402,6 @@ func calledAs(name string, isMember bool) string {
 
 // functionSlips are functions of other languages.
 var functionSlips = map[string]string{
-	"lookup": "tables are not in this version", "next": "cron is not in this version",
 	"len": "write size(x)", "length": "write size(x)", "count": "write size(list), or size(list.filter(x, condition))",
 	"str": "write string(x)", "toString": "write string(x)", "to_string": "write string(x)", "text": "write string(x)",
 	"lower": "write text.lowerAscii()", "toLowerCase": "write text.lowerAscii()", "lowercase": "write text.lowerAscii()",

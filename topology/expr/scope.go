@@ -23,35 +23,9 @@ func NewScope(names ...string) Scope {
 }
 
 // names is in alphabetical order, so that suggestions are the same each time.
-func (s Scope) names() []string { return slices.Sorted(maps.Keys(s)) }
-
-// Type is what is known of a value before anything runs. The zero Type is any
-// value.
-type Type struct {
-	Kind     value.Kind      // "": any
-	Fields   map[string]Type // of a record: it has these fields and no others; nil: any
-	Elem     *Type           // of a list, and of a map that is no record; nil: any
-	Nullable bool            // may be null as well
-}
-
-// kinds is the set that t stands for.
-func (t Type) kinds() kinds {
-	k := kindsOf(t.Kind)
-	if t.Nullable {
-		k |= kNull
-	}
-	return k
-}
-
-// fieldNames is in alphabetical order.
-func (t Type) fieldNames() []string { return slices.Sorted(maps.Keys(t.Fields)) }
-
-// elem is the type of what a list or map of this type holds.
-func (t Type) elem() Type {
-	if t.Elem == nil {
-		return Type{}
-	}
-	return *t.Elem
+func (s Scope) names() []string {
+	names := slices.Sorted(maps.Keys(s))
+	return slices.DeleteFunc(names, func(name string) bool { return name == tablesEntry })
 }
 
 // Reserved are the names that the language gives a meaning; no variable of a
