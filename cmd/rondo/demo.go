@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,39 +17,46 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
-	"rondo/examples/checkout"
 	"rondo/internal/demo"
 	"rondo/internal/demo/services"
+	"rondo/internal/demo/story"
 	"rondo/processor"
 )
 
 func newDemo() *cobra.Command {
+	stories := demo.Stories()
+	cmd := newStory(stories[0])
+	cmd.Use = "demo"
+	cmd.Short = "See a story run on two nodes, and judged exactly once"
+	cmd.Long = "Play a story of examples/: without a name, " + stories[0].Short + ".\n\n" + cmd.Long
+	for _, s := range stories {
+		cmd.AddCommand(newStory(s))
+	}
+	cmd.AddCommand(newDemoServices(), newDemoNode())
+	return cmd
+}
+
+// newStory is the command that plays a story.
+func newStory(s *story.Story) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "demo",
-		Short: "See a web shop's checkout run on two nodes, and judged exactly once",
-		Long: `Run the checkout of examples/checkout from its first order to a verdict: an
-embedded Kafka-compatible broker, two nodes as processes of their own, simulated
-inventory, payment, shipping and shop services that are slow, refuse, fall
-silent, and answer twice or late, and a view of it all.
+		Use:   s.Name(),
+		Short: "See " + s.Short,
+		Long: s.Long + `
 
-The verdict is made by reading the topics, not from the nodes' counters: every
-order ended in one outcome, every command is there once, what failed is undone,
-nothing is left over. The exit code is 1 if it is not so.
-
-With --kill nodes are killed without warning and started again while the orders
-run. With --brokers it runs on a Kafka cluster of yours: it creates the topics
-shop.*, inventory.*, payment.*, shipping.*, services.ledger and rondo-demo.*
-there, and refuses a cluster where such topics exist that are not its own.`,
+With --kill nodes are killed without warning and started again meanwhile. With
+--brokers it runs on a Kafka cluster of yours: it creates the topics that
+examples/` + s.Name() + ` names, services.ledger, and its own there, and refuses a
+cluster where such topics exist that are not its own.`,
 		Args: noArguments,
 	}
-	var cfg demo.Config
+	cfg := demo.Config{Story: s}
 	var asJSON bool
 	flags := cmd.Flags()
-	flags.IntVar(&cfg.Orders, "orders", 2000, "orders to be placed")
-	flags.Float64Var(&cfg.Rate, "rate", 0, "orders per second (default: all within 20 s, with --kill within 60 s)")
+	flags.IntVar(&cfg.Count, s.Load.Flag, s.Load.Default, s.Load.Usage)
+	flags.Float64Var(&cfg.Rate, "rate", 0, s.Load.Flag+" per second (default: all within 20 s, with --kill within 60 s)")
 	flags.IntVar(&cfg.Nodes, "nodes", 2, "nodes of the orchestrator")
-	flags.BoolVar(&cfg.Kill, "kill", false, "kill nodes without warning while the orders run, and start them again")
-	flags.Uint64Var(&cfg.Seed, "seed", 0, "seed of all chance, for the same orders and troubles again (default: another one each time)")
+	flags.BoolVar(&cfg.Kill, "kill", false, "kill nodes without warning while the story runs, and start them again")
+	flags.Uint64Var(&cfg.Seed, "seed", 0, "seed of all chance, for the same events and troubles again (default: another one each time)")
 	flags.StringSliceVar(&cfg.Brokers, "brokers", nil, "brokers of a Kafka cluster, host:port, instead of the embedded one")
 	flags.BoolVar(&asJSON, "json", false, "print the verdict as one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -63,7 +70,6 @@ there, and refuses a cluster where such topics exist that are not its own.`,
 		defer stop()
 		return runDemo(ctx, cfg, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
-	cmd.AddCommand(newDemoServices(), newDemoNode())
 	return cmd
 }
 
@@ -137,15 +143,21 @@ func newDemoNode() *cobra.Command {
 
 func newDemoServices() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "services",
-		Short: "Run the demo's inventory, payment, shipping and shop services alone",
-		Long: `Run the simulated services of examples/checkout against a Kafka cluster, until
-they are stopped. The shop places orders if --rate says how many.
+		Use:   "services [STORY]",
+		Short: "Run the simulated services of a story alone",
+		Long: `Run the simulated services of a story of examples/ (without a name: of the
+checkout) against a Kafka cluster, until they are stopped. They put on a load if
+--rate says how much.
 
-They are ordinary Kafka clients: the checkout's topics must exist (rondo topics
+They are ordinary Kafka clients: the story's topics must exist (rondo topics
 apply). Their own topic services.ledger, in which they write down what they did,
 they create.`,
-		Args: noArguments,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("give one story, or none")
+			}
+			return nil
+		},
 	}
 	var brokers []string
 	var seed uint64
@@ -153,21 +165,41 @@ they create.`,
 	flags := cmd.Flags()
 	flags.StringSliceVar(&brokers, "brokers", []string{"localhost:9092"}, "brokers of the Kafka cluster, host:port")
 	flags.Uint64Var(&seed, "seed", 1, "seed of all chance")
-	flags.Float64Var(&rate, "rate", 0, "orders per second that the shop places")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	flags.Float64Var(&rate, "rate", 0, "load per second: orders that are placed, machines that are started …")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if rate < 0 {
-			return usagef("--rate is %g: give a number of orders per second, or 0 for none", rate)
+			return usagef("--rate is %g: give a number per second, or 0 for none", rate)
+		}
+		s, err := storyOf(args)
+		if err != nil {
+			return err
 		}
 		ctx, stop := untilSignal(cmd.Context())
 		defer stop()
-		return runServices(ctx, brokers, seed, rate, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
+		return runServices(ctx, s, brokers, seed, rate, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
 	}
 	return cmd
 }
 
+// storyOf is the story that the arguments name, the first one if they name none.
+func storyOf(args []string) (*story.Story, error) {
+	stories := demo.Stories()
+	if len(args) == 0 {
+		return stories[0], nil
+	}
+	var names []string
+	for _, s := range stories {
+		if s.Name() == args[0] {
+			return s, nil
+		}
+		names = append(names, s.Name())
+	}
+	return nil, usagef("there is no story %q: give one of %s", args[0], strings.Join(names, ", "))
+}
+
 // createLedger creates the services' own topic where it is missing.
-func createLedger(ctx context.Context, brokers []string) error {
-	cfg := processor.Config{App: "checkout", Brokers: brokers}
+func createLedger(ctx context.Context, app string, brokers []string) error {
+	cfg := processor.Config{App: app, Brokers: brokers}
 	if _, err := processor.Preflight(ctx, cfg); err != nil {
 		return err
 	}
@@ -179,35 +211,28 @@ func createLedger(ctx context.Context, brokers []string) error {
 	return services.CreateLedger(ctx, kadm.NewClient(client))
 }
 
-// manyOrders is more than any shop places in its life.
-const manyOrders = 1 << 40
+// muchLoad is more than is ever put on.
+const muchLoad = 1 << 40
 
-func runServices(ctx context.Context, brokers []string, seed uint64, rate float64, log *slog.Logger) error {
-	schemas, err := fs.Sub(checkout.Files, "schemas")
-	if err != nil {
-		return fmt.Errorf("find the payment schemas: %w", err)
-	}
-	if err := createLedger(ctx, brokers); err != nil {
-		return err
-	}
-	cfg := services.Config{Brokers: brokers, Schemas: schemas, Seed: seed, Group: "checkout", Log: log}
-	trio, err := services.New(cfg)
+func runServices(ctx context.Context, s *story.Story, brokers []string, seed uint64, rate float64, log *slog.Logger) error {
+	schemas, err := s.Schemas()
 	if err != nil {
 		return err
 	}
-	shop, err := services.NewShop(cfg)
-	if err != nil {
-		trio.Close()
+	if err := createLedger(ctx, s.Name(), brokers); err != nil {
 		return err
 	}
-	log.Info("services run", "brokers", brokers, "rate", rate)
+	cast, err := s.Open(services.Config{Brokers: brokers, Schemas: schemas, Seed: seed, Group: s.Name(), Log: log})
+	if err != nil {
+		return err
+	}
+	log.Info("services run", "story", s.Name(), "brokers", brokers, "rate", rate)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return trio.Run(ctx) })
-	group.Go(func() error { return shop.Run(ctx) })
+	group.Go(func() error { return cast.Run(ctx) })
 	if rate > 0 {
 		group.Go(func() error {
 			run := fmt.Sprintf("o%x-", time.Now().Unix())
-			if err := shop.Place(ctx, run, manyOrders, rate); !errors.Is(err, context.Canceled) {
+			if err := cast.Play(ctx, run, muchLoad, rate); !errors.Is(err, context.Canceled) {
 				return err
 			}
 			return nil

@@ -15,37 +15,47 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"rondo/examples/checkout"
+	"rondo/internal/demo/checkout"
 	"rondo/internal/demo/ledger"
 	"rondo/internal/demo/services"
+	"rondo/internal/demo/story"
 	"rondo/internal/demo/verdict"
 	"rondo/internal/devbroker"
 	"rondo/processor"
 	"rondo/topology"
 )
 
-// app is the application's name: the beginning of its own topics, and its
-// consumer group.
-const app = "rondo-demo"
+// appOf is the application's name for a story: the beginning of its own topics,
+// and its consumer group. The checkout's is the demo's plain name.
+func appOf(s *story.Story) string {
+	if s == checkout.Story {
+		return "rondo-demo"
+	}
+	return "rondo-demo-" + s.Name()
+}
 
 // partitions of the application and of every topic that the demo makes.
 const partitions = 8
 
-// topics of the checkout, by what they hold.
-func topics() verdict.Topics {
-	return verdict.Topics{
-		Orders:      "shop.orders",
-		Events:      []string{"inventory.events", "payment.events", "shipping.events"},
-		Commands:    []string{"inventory.commands", "payment.commands", "shipping.commands"},
-		Status:      "shop.order-status",
+// topicsOf are a story's topics, by what they are to the orchestrator.
+func topicsOf(s *story.Story) verdict.Topics {
+	app := appOf(s)
+	topics := verdict.Topics{
+		Inputs: s.Inputs, Commands: s.Commands, Tables: s.Tables,
 		Ledger:      ledger.Topic,
 		DeadLetters: processor.TopicName(app, processor.DeadLettersTopic),
 		Inbox:       processor.TopicName(app, processor.InboxTopic),
 	}
+	if s.Stateless {
+		topics.Changelog = processor.TopicName(app, processor.ChangelogTopic)
+	}
+	return topics
 }
 
 // cluster is the Kafka cluster of a run.
 type cluster struct {
+	story       *story.Story
+	app         string
 	brokers     []string
 	embedded    *devbroker.Broker // nil: it was there
 	client      *kgo.Client
@@ -54,8 +64,8 @@ type cluster struct {
 }
 
 // openCluster connects to the brokers, or starts one with its data in dir.
-func openCluster(ctx context.Context, brokers []string, dir string) (*cluster, error) {
-	c := &cluster{brokers: brokers}
+func openCluster(ctx context.Context, s *story.Story, brokers []string, dir string) (*cluster, error) {
+	c := &cluster{story: s, app: appOf(s), brokers: brokers}
 	if len(brokers) == 0 {
 		var err error
 		if c.embedded, err = devbroker.Start(devbroker.Config{DataDir: dir}); err != nil {
@@ -90,7 +100,7 @@ func (c *cluster) connect(ctx context.Context) error {
 // config is what the demo says of the application for work of its own; nodes
 // have files.
 func (c *cluster) config() processor.Config {
-	return processor.Config{App: app, Brokers: c.brokers, Partitions: partitions, Replication: c.replication}.WithDefaults()
+	return processor.Config{App: c.app, Brokers: c.brokers, Partitions: partitions, Replication: c.replication}.WithDefaults()
 }
 
 func (c *cluster) close() {
@@ -102,9 +112,9 @@ func (c *cluster) close() {
 	}
 }
 
-// prepare creates the topics that are missing and deploys the checkout.
+// prepare creates the topics that are missing and deploys the definition.
 func (c *cluster) prepare(ctx context.Context) error {
-	definition, err := readCheckout()
+	definition, err := readDefinition(c.story)
 	if err != nil {
 		return err
 	}
@@ -120,18 +130,18 @@ func (c *cluster) prepare(ctx context.Context) error {
 	}
 	_, err = processor.Deploy(ctx, c.config(), []*topology.Definition{definition}, "rondo demo")
 	if refusal, ok := errors.AsType[*processor.Refusal](err); ok && refusal.Kind == processor.Conflict {
-		return fmt.Errorf("%w; it was left by the demo of another release: delete the topics %s.* to run this one", err, app)
+		return fmt.Errorf("%w; it was left by the demo of another release: delete the topics %s.* to run this one", err, c.app)
 	}
 	return err
 }
 
-func readCheckout() (*topology.Definition, error) {
-	src, err := fs.ReadFile(checkout.Files, checkout.Definition)
+func readDefinition(s *story.Story) (*topology.Definition, error) {
+	src, err := s.Source()
 	if err != nil {
-		return nil, fmt.Errorf("read the checkout: %w", err)
+		return nil, err
 	}
-	definition, list := topology.Parse(checkout.Definition, src, func(name string) ([]byte, error) {
-		return fs.ReadFile(checkout.Files, name)
+	definition, list := topology.Parse(s.Definition, src, func(name string) ([]byte, error) {
+		return fs.ReadFile(s.Files, name)
 	})
 	if list.HasErrors() {
 		return nil, &processor.DefinitionError{List: list}
@@ -153,7 +163,7 @@ func (c *cluster) createTopics(ctx context.Context, plan *topology.Plan) error {
 	return services.CreateLedger(ctx, c.admin)
 }
 
-// refuseForeign keeps simulated orders out of topics that are somebody's: where
+// refuseForeign keeps simulated events out of topics that are somebody's: where
 // the demo was before, its own topics are there too.
 func refuseForeign(plan processor.TopicPlan) error {
 	ownThere := slices.ContainsFunc(plan.Present, func(t processor.Topic) bool { return t.Kind.Own() })
@@ -168,24 +178,24 @@ func refuseForeign(plan processor.TopicPlan) error {
 		return nil
 	}
 	return &processor.Refusal{Kind: processor.TopicsWrong, Text: fmt.Sprintf(
-		"the cluster has topics that the demo would write simulated orders to, and that are not its own (%s): use a cluster without them",
+		"the cluster has topics that the demo would write simulated events to, and that are not its own (%s): use a cluster without them",
 		strings.Join(foreign, ", "))}
 }
 
 // refuseBusy makes sure that no other demo runs on the cluster: the two would
 // take each other's records.
 func (c *cluster) refuseBusy(ctx context.Context) error {
-	groups, err := c.admin.DescribeGroups(ctx, app)
+	groups, err := c.admin.DescribeGroups(ctx, c.app)
 	if err != nil {
 		return fmt.Errorf("look for another demo on the cluster: %w", err)
 	}
-	if g, ok := groups[app]; ok && len(g.Members) > 0 {
-		return fmt.Errorf("another demo is running on this cluster (group %s has %d members): wait until it has ended; one that was killed is gone after %s", app, len(g.Members), sessionTimeout)
+	if g, ok := groups[c.app]; ok && len(g.Members) > 0 {
+		return fmt.Errorf("another demo is running on this cluster (group %s has %d members): wait until it has ended; one that was killed is gone after %s", c.app, len(g.Members), sessionTimeout)
 	}
 	return nil
 }
 
-// runID begins the ids of a run's orders. On a cluster that is there for longer
+// runID begins the keys of a run's cases. On a cluster that is there for longer
 // it tells the runs apart; the embedded one sees a single run.
 func (c *cluster) runID(seed uint64) string {
 	if c.embedded != nil {

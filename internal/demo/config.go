@@ -5,25 +5,31 @@ import (
 	"io"
 	"math/rand/v2"
 	"time"
+
+	"rondo/internal/demo/checkout"
+	"rondo/internal/demo/story"
 )
 
 // Config says what is performed.
 type Config struct {
-	// Orders that the shop places. Default: 2000.
-	Orders int
-	// Rate of orders per second. Default: such that the shop places them in 20
-	// seconds, with Kill in 60.
+	// Story that is played. Default: the checkout.
+	Story *story.Story
+	// Count of what the story's load counts (orders, machines). Default: the
+	// story's.
+	Count int
+	// Rate at which they are begun per second. Default: such that all are begun
+	// within 20 seconds, with Kill within 60.
 	Rate float64
 	// Nodes of the orchestrator. Default: 2.
 	Nodes int
-	// Kill kills nodes while the orders run.
+	// Kill kills nodes while the story runs.
 	Kill bool
 	// Seed of all chance. Default: another one each time.
 	Seed uint64
 	// Brokers of a Kafka cluster to use. Default: an embedded broker.
 	//
-	// Danger: the demo creates the topics of the checkout there and writes
-	// simulated orders to them. It refuses a cluster where topics of these names
+	// Danger: the demo creates the topics of the story there and writes
+	// simulated events to them. It refuses a cluster where topics of these names
 	// exist that it has not made.
 	Brokers []string
 
@@ -39,12 +45,9 @@ type Config struct {
 
 // Times of a run.
 const (
-	placingTime       = 20 * time.Second
-	placingTimeKilled = 60 * time.Second
-
 	startPatience    = 60 * time.Second // from the first node's start until all partitions run
 	takeoverPatience = 45 * time.Second
-	endPatience      = 75 * time.Second // from the last order's placing to its end
+	endPatience      = 75 * time.Second // from the last case's beginning to its end
 	readPatience     = 30 * time.Second // until all late answers are read
 	verdictPatience  = 60 * time.Second
 
@@ -52,22 +55,20 @@ const (
 	sessionTimeout = 6 * time.Second
 )
 
-// minKills is how many kills a run with Kill has at least, as long as there are
-// orders to be disturbed.
+// minKills is how many kills a run with Kill has at least, as long as there is
+// something to be disturbed.
 const minKills = 4
-
-// bounds of the default rate.
-const (
-	rateMin = 5
-	rateMax = 1000
-)
 
 // maxNodes bounds the processes that a demo starts.
 const maxNodes = 8
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Orders == 0 {
-		c.Orders = 2000
+	if c.Story == nil {
+		c.Story = checkout.Story
+	}
+	load := c.Story.Load
+	if c.Count == 0 {
+		c.Count = load.Default
 	}
 	if c.Nodes == 0 {
 		c.Nodes = 2
@@ -76,19 +77,18 @@ func (c Config) withDefaults() (Config, error) {
 		c.Seed = rand.Uint64N(1_000_000) + 1 // short enough to be typed again
 	}
 	switch {
-	case c.Orders < 0:
-		return c, fmt.Errorf("orders is %d: give a number above 0", c.Orders)
+	case c.Count < 0:
+		return c, fmt.Errorf("%s is %d: give a number above 0", load.Flag, c.Count)
 	case c.Rate < 0:
-		return c, fmt.Errorf("rate is %g: give a number of orders per second above 0", c.Rate)
+		return c, fmt.Errorf("rate is %g: give a number of %s per second above 0", c.Rate, load.Flag)
 	case c.Nodes < 0 || c.Nodes > maxNodes:
 		return c, fmt.Errorf("nodes is %d: give 1 to %d", c.Nodes, maxNodes)
 	}
 	if c.Rate == 0 {
-		placing := placingTime
-		if c.Kill {
-			placing = placingTimeKilled
-		}
-		c.Rate = min(max(float64(c.Orders)/placing.Seconds(), rateMin), rateMax)
+		c.Rate = load.Rate(c.Count, c.Kill)
 	}
 	return c, nil
 }
+
+// cases is how many come of the load.
+func (c Config) cases() int { return c.Count * c.Story.Load.CasesEach }

@@ -8,7 +8,7 @@ import (
 
 	"rondo/internal/demo/nodes"
 	"rondo/internal/demo/observer"
-	"rondo/internal/demo/services"
+	"rondo/internal/demo/story"
 	"rondo/internal/demo/verdict"
 	"rondo/internal/demo/view"
 )
@@ -19,8 +19,7 @@ type scene string
 const (
 	starting scene = "getting ready"
 	raising  scene = "nodes start"
-	placing  scene = "orders are placed"
-	ending   scene = "the last orders end"
+	ending   scene = "the last ones end"
 	settling scene = "the last answers are read"
 	stopping scene = "nodes leave"
 	judging  scene = "the topics are read for the verdict"
@@ -37,8 +36,7 @@ type play struct {
 	scope   verdict.Scope
 	watch   *observer.Observer
 	fleet   *nodes.Fleet
-	trio    *services.Trio
-	shop    *services.Shop
+	cast    *story.Cast
 
 	mu        sync.Mutex // guards what follows
 	scene     scene
@@ -126,14 +124,14 @@ func (p *play) title() string {
 	if len(p.cfg.Brokers) > 0 {
 		where = "Kafka at " + p.cfg.Brokers[0]
 	}
-	return fmt.Sprintf("rondo demo: checkout on %d nodes, %s, seed %d", p.cfg.Nodes, where, p.cfg.Seed)
+	return fmt.Sprintf("rondo demo: %s on %d nodes, %s, seed %d", p.cfg.Story.Name(), p.cfg.Nodes, where, p.cfg.Seed)
 }
 
 // state is what is to be shown now.
 func (p *play) state(ctx context.Context, rates *rates) view.State {
 	p.mu.Lock()
 	s := view.State{
-		Elapsed: time.Since(p.began), Stage: string(p.scene), Orders: p.cfg.Orders,
+		Elapsed: time.Since(p.began), Stage: string(p.scene), Words: p.cfg.Story.Words, Cases: p.cfg.cases(),
 		Nodes: p.cfg.Nodes, Partitions: partitions, Kills: p.killed,
 	}
 	if !p.struck.IsZero() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"rondo/examples/checkout"
 	"rondo/internal/demo/nodes"
 	"rondo/internal/demo/observer"
 	"rondo/internal/demo/services"
@@ -55,7 +53,7 @@ func perform(ctx context.Context, cfg Config, home string, began time.Time) (*ve
 	stopShowing := p.show(ctx)
 	defer stopShowing()
 	p.enter(starting)
-	c, err := openCluster(ctx, cfg.Brokers, filepath.Join(home, "broker"))
+	c, err := openCluster(ctx, cfg.Story, cfg.Brokers, filepath.Join(home, "broker"))
 	if err != nil {
 		return nil, err
 	}
@@ -81,22 +79,23 @@ func (p *play) setUp(ctx context.Context) error {
 	if err := c.refuseBusy(ctx); err != nil {
 		return err
 	}
-	start, err := verdict.Mark(ctx, c.admin, topics())
+	topics := topicsOf(c.story)
+	start, err := verdict.Mark(ctx, c.admin, topics)
 	if err != nil {
 		return err
 	}
-	p.scope = verdict.Scope{Run: c.runID(p.cfg.Seed), Group: app, Topics: topics(), Start: start}
+	p.scope = verdict.Scope{Run: c.runID(p.cfg.Seed), Group: c.app, Topics: topics, Start: start}
 	p.fleet, err = nodes.NewFleet(p.cfg.Executable, p.cfg.NodeArgs, p.home, p.cfg.Nodes, nodes.Settings{
-		App: app, Brokers: c.brokers, Partitions: partitions, Replication: c.replication, SessionTimeout: sessionTimeout,
+		App: c.app, Brokers: c.brokers, Partitions: partitions, Replication: c.replication, SessionTimeout: sessionTimeout,
 	})
 	if err != nil {
 		return err
 	}
-	p.watch, err = observer.New(c.brokers, p.scope)
+	p.watch, err = observer.New(c.brokers, p.scope, c.story.Legend())
 	return err
 }
 
-// act runs nodes, services and orders to the end. Whatever it started has ended
+// act runs nodes, services and load to the end. Whatever it started has ended
 // when it returns.
 func (p *play) act(ctx context.Context) (err error) {
 	ctx, fail := context.WithCancelCause(ctx)
@@ -110,13 +109,13 @@ func (p *play) act(ctx context.Context) (err error) {
 	if err := p.startNodes(ctx); err != nil {
 		return err
 	}
-	cast, dismiss := context.WithCancel(context.WithoutCancel(ctx))
+	performing, dismiss := context.WithCancel(context.WithoutCancel(ctx))
 	defer dismiss()
-	goodbye, err := p.startServices(cast, fail)
+	goodbye, err := p.startServices(performing, fail)
 	if err != nil {
 		return err
 	}
-	err = p.performOrders(ctx, fail)
+	err = p.perform(ctx, fail)
 	if err == nil {
 		p.enter(stopping)
 		err = p.fleet.Stop()
@@ -135,54 +134,47 @@ func (p *play) startNodes(ctx context.Context) error {
 	return p.fleet.AwaitRunning(waiting)
 }
 
-// startServices runs services, shop and observer until cast ends; one that
-// fails before fails the play. goodbye waits for them.
-func (p *play) startServices(cast context.Context, fail context.CancelCauseFunc) (goodbye func() error, err error) {
-	schemas, err := fs.Sub(checkout.Files, "schemas")
+// startServices runs cast and observer until performing ends; one that fails
+// before fails the play. goodbye waits for them.
+func (p *play) startServices(performing context.Context, fail context.CancelCauseFunc) (goodbye func() error, err error) {
+	schemas, err := p.cfg.Story.Schemas()
 	if err != nil {
-		return nil, fmt.Errorf("find the payment schemas: %w", err)
+		return nil, err
 	}
 	log, err := os.Create(filepath.Join(p.home, "services.log"))
 	if err != nil {
 		return nil, fmt.Errorf("open the services' log: %w", err)
 	}
-	cfg := services.Config{
-		Brokers: p.cluster.brokers, Schemas: schemas, Seed: p.cfg.Seed, Group: app, Journal: p.watch,
+	p.cast, err = p.cfg.Story.Open(services.Config{
+		Brokers: p.cluster.brokers, Schemas: schemas, Seed: p.cfg.Seed, Group: p.cluster.app, Journal: p.watch,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
 	}
 	group := &errgroup.Group{}
-	run := func(part func(context.Context) error) {
+	for _, part := range []func(context.Context) error{p.cast.Run, p.watch.Run} {
 		group.Go(func() error {
-			err := part(cast)
+			err := part(performing)
 			if err != nil {
 				fail(err)
 			}
 			return err
 		})
 	}
-	if p.trio, err = services.New(cfg); err != nil {
-		return nil, errors.Join(err, log.Close())
-	}
-	if p.shop, err = services.NewShop(cfg); err != nil {
-		p.trio.Close()
-		return nil, errors.Join(err, log.Close())
-	}
-	run(p.trio.Run)
-	run(p.shop.Run)
-	run(p.watch.Run)
 	return func() error { return errors.Join(group.Wait(), log.Close()) }, nil
 }
 
-// performOrders places the orders, kills nodes meanwhile, and waits until all
-// orders have ended and all late answers are read, or until it has waited long
-// enough: then the verdict says what is missing.
-func (p *play) performOrders(ctx context.Context, fail context.CancelCauseFunc) error {
+// perform puts the load on, kills nodes meanwhile, and waits until all cases
+// have ended and all late answers are read, or until it has waited long enough:
+// then the verdict says what is missing.
+func (p *play) perform(ctx context.Context, fail context.CancelCauseFunc) error {
 	go p.guard(ctx, fail)
-	p.enter(placing)
+	p.enter(scene(p.cfg.Story.Load.Scene))
 	chaos := make(chan error, 1)
 	placed := make(chan struct{})
 	go func() { chaos <- p.kill(ctx, placed) }()
-	err := p.shop.Place(ctx, p.scope.Run, p.cfg.Orders, p.cfg.Rate)
+	err := p.cast.Play(ctx, p.scope.Run, p.cfg.Count, p.cfg.Rate)
 	close(placed)
 	if err == nil {
 		p.enter(ending)
@@ -195,8 +187,7 @@ func (p *play) performOrders(ctx context.Context, fail context.CancelCauseFunc) 
 		return err
 	}
 	p.enter(settling)
-	p.trio.Hurry()
-	p.shop.Hurry()
+	p.cast.Hurry()
 	return p.awaitRead(ctx)
 }
 
@@ -209,24 +200,24 @@ func (p *play) guard(ctx context.Context, fail context.CancelCauseFunc) {
 	}
 }
 
-// awaitEnds waits for the last orders. That some do not end is for the verdict
+// awaitEnds waits for the last cases. That some do not end is for the verdict
 // to say.
 func (p *play) awaitEnds(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, endPatience)
 	defer cancel()
-	err := p.watch.AwaitEnded(waiting, p.cfg.Orders)
+	err := p.watch.AwaitEnded(waiting, p.cfg.cases())
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return nil
 	}
 	return err
 }
 
-// awaitRead waits until orchestrator, services and shop have read everything.
+// awaitRead waits until orchestrator and services have read everything.
 // That something was not read is for the verdict to say.
 func (p *play) awaitRead(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, readPatience)
 	defer cancel()
-	readings := append(services.Readings(app), observer.Reading{Group: app, Topics: p.scope.Topics.Inputs()})
+	readings := append(p.cast.Readings(), observer.Reading{Group: p.scope.Group, Topics: p.scope.Topics.Read()})
 	err := observer.AwaitRead(waiting, p.cluster.brokers, p.scope.Start, readings)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return nil
@@ -234,7 +225,7 @@ func (p *play) awaitRead(ctx context.Context) error {
 	return err
 }
 
-// kill kills nodes until all orders are placed and enough kills were made, or
+// kill kills nodes until the load is on and enough kills were made, or
 // nothing is left to disturb.
 func (p *play) kill(ctx context.Context, placed <-chan struct{}) error {
 	if !p.cfg.Kill {
@@ -248,8 +239,7 @@ func (p *play) kill(ctx context.Context, placed <-chan struct{}) error {
 	return chaos.Run(ctx, func() bool {
 		select {
 		case <-placed:
-			progress := p.watch.Progress()
-			return p.kills() >= minKills || progress.Completed+progress.Failed >= p.cfg.Orders
+			return p.kills() >= minKills || p.watch.Progress().Ended() >= p.cfg.cases()
 		default:
 			return false
 		}
@@ -264,7 +254,7 @@ func (p *play) judge(ctx context.Context) (*verdict.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := verdict.Judge(books)
+	report := p.cfg.Story.Judge(books)
 	report.Seed = p.cfg.Seed
 	report.Kills = p.kills()
 	report.P50, report.P99 = millis(p.watch.Latency(time.Time{}))

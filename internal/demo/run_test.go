@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"rondo/internal/demo/checkout"
 	"rondo/internal/demo/nodes"
 	"rondo/internal/demo/verdict"
 	"rondo/internal/kafkatest"
@@ -42,6 +43,9 @@ func performClean(t *testing.T, cfg Config) *verdict.Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
+	if cfg.Story == nil {
+		cfg.Story = checkout.Story
+	}
 	cfg.NodeArgs, cfg.Progress = []string{"demo", "node"}, lines{t}
 	outcome, err := Run(ctx, cfg)
 	if err != nil {
@@ -51,8 +55,8 @@ func performClean(t *testing.T, cfg Config) *verdict.Report {
 	for _, v := range r.Violations {
 		t.Error(v)
 	}
-	if r.Orders != cfg.Orders || r.Completed+r.Failed != cfg.Orders {
-		t.Errorf("%d orders, %d completed, %d failed, want all of %d", r.Orders, r.Completed, r.Failed, cfg.Orders)
+	if r.Cases != cfg.Count*cfg.Story.Load.CasesEach || r.Completed+r.Failed != r.Cases {
+		t.Errorf("%d cases, %d completed, %d failed of a load of %d", r.Cases, r.Completed, r.Failed, cfg.Count)
 	}
 	if outcome.Home != "" && !t.Failed() {
 		t.Errorf("the folder %s was kept after a clean run", outcome.Home)
@@ -64,8 +68,8 @@ func TestCheckoutRunsExactlyOnce(t *testing.T) {
 	if testing.Short() {
 		kafkatest.LeaveOut(t, "it takes half a minute, and -short was given")
 	}
-	r := performClean(t, Config{Orders: 300, Rate: 60, Seed: 11, Executable: buildRondo(t)})
-	if r.Completed == 0 || r.Compensated == 0 || r.Retries == 0 || r.P50 == nil {
+	r := performClean(t, Config{Count: 300, Rate: 60, Seed: 11, Executable: buildRondo(t)})
+	if r.Completed == 0 || r.Noted == 0 || r.Retries == 0 || r.P50 == nil {
 		t.Errorf("a run in which something did not happen: %+v", r)
 	}
 }
@@ -75,7 +79,7 @@ func TestTwoRunsOnOneRealClusterAreBothClean(t *testing.T) {
 		kafkatest.LeaveOut(t, "it takes two minutes, and -short was given")
 	}
 	cluster := kafkatest.Shared(t, 1)
-	cfg := Config{Orders: 150, Rate: 30, Seed: 12, Executable: buildRondo(t), Brokers: cluster.Addrs}
+	cfg := Config{Count: 150, Rate: 30, Seed: 12, Executable: buildRondo(t), Brokers: cluster.Addrs}
 	performClean(t, cfg)
 	cfg.Kill, cfg.Rate = true, 8
 	if r := performClean(t, cfg); r.Kills == 0 || r.P99WithoutTakeovers == nil {
@@ -91,7 +95,7 @@ func TestTopicsThatAreNotTheDemosAreRefused(t *testing.T) {
 	if _, err := admin.CreateTopic(ctx, 3, 1, nil, "shop.orders"); err != nil {
 		t.Fatal(err)
 	}
-	c, err := openCluster(ctx, broker.Addrs, "")
+	c, err := openCluster(ctx, checkout.Story, broker.Addrs, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +118,7 @@ func TestAClusterIsPreparedOnceAndFoundPreparedThen(t *testing.T) {
 	defer cancel()
 	broker := kafkatest.Embedded(t, 1)
 	for range 2 {
-		c, err := openCluster(ctx, broker.Addrs, "")
+		c, err := openCluster(ctx, checkout.Story, broker.Addrs, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,11 +126,11 @@ func TestAClusterIsPreparedOnceAndFoundPreparedThen(t *testing.T) {
 		if err := c.prepare(ctx); err != nil {
 			t.Fatal(err)
 		}
-		start, err := verdict.Mark(ctx, c.admin, topics())
+		start, err := verdict.Mark(ctx, c.admin, topicsOf(checkout.Story))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, topic := range topics().All() {
+		for _, topic := range topicsOf(checkout.Story).All() {
 			if n := len(start[topic]); n != partitions {
 				t.Errorf("topic %s has %d partitions, want %d", topic, n, partitions)
 			}
@@ -139,8 +143,8 @@ func TestDefaultRateFitsTheTime(t *testing.T) {
 		cfg  Config
 		want float64
 	}{
-		{Config{}, 100}, {Config{Kill: true}, 2000. / 60}, {Config{Orders: 10}, rateMin}, {Config{Orders: 1_000_000}, rateMax},
-		{Config{Orders: 10, Rate: 0.5}, 0.5},
+		{Config{}, 100}, {Config{Kill: true}, 2000. / 60}, {Config{Count: 10}, checkout.Story.Load.RateMin}, {Config{Count: 1_000_000}, checkout.Story.Load.RateMax},
+		{Config{Count: 10, Rate: 0.5}, 0.5},
 	} {
 		got, err := tc.cfg.withDefaults()
 		if err != nil {
@@ -153,7 +157,7 @@ func TestDefaultRateFitsTheTime(t *testing.T) {
 }
 
 func TestImpossibleConfigurationsAreRefused(t *testing.T) {
-	for _, cfg := range []Config{{Orders: -1}, {Rate: -1}, {Nodes: -1}, {Nodes: maxNodes + 1}} {
+	for _, cfg := range []Config{{Count: -1}, {Rate: -1}, {Nodes: -1}, {Nodes: maxNodes + 1}} {
 		if _, err := cfg.withDefaults(); err == nil {
 			t.Errorf("%+v is accepted", cfg)
 		}

@@ -1,8 +1,9 @@
-// Package observer watches a run while it happens: it reads the orders, the
-// commands and the outcomes read_committed, as any other reader would, counts
-// them, draws each order's path, and measures how long a step takes.
+// Package observer watches a run while it happens: it reads the inputs, the
+// commands and the ledger read_committed, as any other reader would, counts the
+// cases, draws the path of each, and measures how long a step takes. What a
+// record means for its case the story's Legend says.
 //
-// The latency of a step is the time from when a service or the shop handed an
+// The latency of a step is the time from when a service handed an
 // event to its producer (Sent) until a read_committed reader holds the command
 // that the event caused. It so includes the event's own way to the broker, the
 // decision, the transaction, and the way back. Only first attempts count, and

@@ -12,42 +12,44 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"rondo/internal/demo/ledger"
 	"rondo/internal/demo/verdict"
 )
 
-// maxFinished is how many of the last finished orders are kept to be shown.
+// maxFinished is how many of the last finished cases are kept to be shown.
 const maxFinished = 50
 
 // Observer watches one run.
 type Observer struct {
 	run    string
-	topics verdict.Topics
+	legend Legend
 	client *kgo.Client
 
 	latencies *latencies
 
 	mu       sync.Mutex
 	open     map[string]*path
-	ended    map[string]*path // by order; only as much as is needed to tell a repeated outcome
+	ended    map[string]*path // by case; only as much as is needed to tell a repeated outcome
 	finished []*path          // the last ones, oldest first
 	progress Progress
-	changed  chan struct{} // closed and renewed at each end of an order
+	changed  chan struct{} // closed and renewed at each end of a case
 }
 
-// Progress is how far a run is.
+// Progress is how far a run is, in cases.
 type Progress struct {
-	Started, Completed, Failed, Compensated int
+	Started, Completed, Failed, Noted int
 }
 
-// InFlight is the number of orders that were placed and have not ended.
+// InFlight is the number of cases that began and have not ended.
 func (p Progress) InFlight() int { return p.Started - p.Completed - p.Failed }
+
+// Ended is the number of cases that have.
+func (p Progress) Ended() int { return p.Completed + p.Failed }
 
 // New opens an observer of the records behind start. It sees nothing until Run;
 // the caller closes it.
-func New(brokers []string, scope verdict.Scope) (*Observer, error) {
+func New(brokers []string, scope verdict.Scope, legend Legend) (*Observer, error) {
 	from := map[string]map[int32]kgo.Offset{}
-	watched := append([]string{scope.Topics.Orders, scope.Topics.Status, scope.Topics.Ledger}, scope.Topics.Commands...)
+	watched := append(append([]string{scope.Topics.Ledger}, scope.Topics.Inputs...), scope.Topics.Commands...)
 	for _, topic := range watched {
 		from[topic] = map[int32]kgo.Offset{}
 	}
@@ -67,7 +69,7 @@ func New(brokers []string, scope verdict.Scope) (*Observer, error) {
 		return nil, fmt.Errorf("open the observer: %w", err)
 	}
 	return &Observer{
-		run: scope.Run, topics: scope.Topics, client: client,
+		run: scope.Run, legend: legend, client: client,
 		latencies: newLatencies(),
 		open:      map[string]*path{},
 		ended:     map[string]*path{},
@@ -103,87 +105,78 @@ func (o *Observer) Sent(topic string, partition int32, offset int64, handed time
 }
 
 func (o *Observer) take(r *kgo.Record, seen time.Time) {
-	order := string(r.Key)
-	if !strings.HasPrefix(order, o.run) {
+	if !strings.HasPrefix(string(r.Key), o.run) {
 		return
 	}
-	if r.Topic == o.topics.Ledger {
-		o.takeDeed(order, r.Value)
-		return
-	}
-	headers := headersOf(r)
-	if cause, ok := parsePlace(headers["rondo-cause"]); ok && headers["rondo-attempt"] == "1" {
+	if cause, ok := parsePlace(Header(r, "rondo-cause")); ok && Header(r, "rondo-attempt") == "1" {
 		o.latencies.seen(cause, seen)
+	}
+	sign := o.legend(r)
+	if sign == (Sign{}) {
+		return
+	}
+	if sign.Case == "" {
+		sign.Case = string(r.Key)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	p := o.pathOf(order)
-	if text, ok := stopTexts[headers["type"]]; ok {
-		p.stops = append(p.stops, stop{r.Timestamp, text})
+	o.note(sign, r.Timestamp)
+}
+
+// note adds what a record means to its case's path.
+func (o *Observer) note(sign Sign, at time.Time) {
+	p := o.pathOf(sign.Case)
+	if sign.Stop != "" {
+		p.stops = append(p.stops, stop{at, sign.Stop})
 	}
-	switch headers["type"] {
-	case "OrderPlaced":
-		if p.began.IsZero() {
-			p.began = r.Timestamp
-			o.progress.Started++
+	if sign.Begins && p.began.IsZero() {
+		p.began = at
+		o.progress.Started++
+	}
+	if sign.Noted && !p.noted {
+		p.noted = true
+		if !p.ended.IsZero() {
+			o.progress.Noted++
 		}
-	case "OrderCompleted":
-		o.end(p, r.Timestamp, "completed", false)
-	case "OrderFailed":
-		o.end(p, r.Timestamp, reasonOf(r.Value), true)
+	}
+	if sign.Ends != "" {
+		o.end(p, at, sign.Ends, sign.Failed)
 	}
 }
 
-func (o *Observer) pathOf(order string) *path {
-	if p, ok := o.ended[order]; ok {
+func (o *Observer) pathOf(key string) *path {
+	if p, ok := o.ended[key]; ok {
 		return p
 	}
-	p, ok := o.open[order]
+	p, ok := o.open[key]
 	if !ok {
-		p = &path{order: order}
-		o.open[order] = p
+		p = &path{key: key}
+		o.open[key] = p
 	}
 	return p
 }
 
-// takeDeed notes that a service has undone something. An entry that cannot be
-// read is for the verdict to complain about.
-func (o *Observer) takeDeed(order string, value []byte) {
-	deed, err := ledger.Unmarshal(value)
-	if err != nil || deed.Undoes == "" || deed.Nothing {
-		return
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	p := o.pathOf(order)
-	if p.failed && !p.undone {
-		o.progress.Compensated++
-	}
-	p.undone = true
-}
-
-// end notes the first outcome of an order; that there is a second one is for
-// the verdict to say.
+// end notes the first outcome of a case; that there is a second one is for the
+// verdict to say.
 func (o *Observer) end(p *path, at time.Time, outcome string, failed bool) {
 	if !p.ended.IsZero() {
 		return
 	}
 	p.ended, p.outcome, p.failed = at, outcome, failed
-	delete(o.open, p.order)
-	o.ended[p.order] = p
+	delete(o.open, p.key)
+	o.ended[p.key] = p
 	o.finished = append(o.finished, p)
 	if len(o.finished) > maxFinished {
 		o.finished[0].stops = nil // it will not be shown any more
 		o.finished = o.finished[1:]
 	}
-	switch {
-	case !failed:
-		o.progress.Completed++
-	default:
+	if failed {
 		o.progress.Failed++
-		if p.undone {
-			o.progress.Compensated++
-		}
+	} else {
+		o.progress.Completed++
+	}
+	if p.noted {
+		o.progress.Noted++
 	}
 	close(o.changed)
 	o.changed = make(chan struct{})
@@ -196,7 +189,7 @@ func (o *Observer) Progress() Progress {
 	return o.progress
 }
 
-// Last lists the orders that ended last, the newest first.
+// Last lists the cases that ended last, the newest first.
 func (o *Observer) Last(n int) []Finished {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -207,19 +200,19 @@ func (o *Observer) Last(n int) []Finished {
 	return out
 }
 
-// AwaitEnded waits until that many orders have ended.
-func (o *Observer) AwaitEnded(ctx context.Context, orders int) error {
+// AwaitEnded waits until that many cases have ended.
+func (o *Observer) AwaitEnded(ctx context.Context, cases int) error {
 	for {
 		o.mu.Lock()
-		ended, changed := o.progress.Completed+o.progress.Failed, o.changed
+		ended, changed := o.progress.Ended(), o.changed
 		o.mu.Unlock()
-		if ended >= orders {
+		if ended >= cases {
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %d orders to end, %d have: %w", orders, ended, context.Cause(ctx))
+			return fmt.Errorf("wait for %d to end, %d have: %w", cases, ended, context.Cause(ctx))
 		}
 	}
 }
@@ -228,14 +221,6 @@ func (o *Observer) AwaitEnded(ctx context.Context, orders int) error {
 // leaving out those that were under way in one of the windows.
 func (o *Observer) Latency(since time.Time, without ...Window) Quantiles {
 	return o.latencies.quantiles(since, without)
-}
-
-func headersOf(r *kgo.Record) map[string]string {
-	headers := make(map[string]string, len(r.Headers))
-	for _, h := range r.Headers {
-		headers[h.Key] = string(h.Value)
-	}
-	return headers
 }
 
 // parsePlace reads topic/partition/offset.

@@ -2,51 +2,41 @@ package observer
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 )
 
-// path is what was seen of one order.
+// path is what was seen of one case.
 type path struct {
-	order   string
-	began   time.Time // when the order was placed
+	key     string
+	began   time.Time
 	stops   []stop
 	ended   time.Time
 	failed  bool
-	undone  bool
+	noted   bool
 	outcome string // "completed", or the reason of the failure
 }
 
-// stop is something that happened to an order.
+// stop is something that happened to a case.
 type stop struct {
 	at   time.Time
 	text string
 }
 
-// stopTexts says what a record of a type means for an order's path; types that
-// are missing say nothing.
-var stopTexts = map[string]string{
-	"ReserveStock": "reserve", "ReleaseStock": "release",
-	"ChargeCard": "pay", "RefundPayment": "refund",
-	"PrintLabel":  "label",
-	"CardUpdated": "new card", "OrderCancelled": "cancel",
-}
-
-// Finished is an order that has ended.
+// Finished is a case that has ended.
 type Finished struct {
-	Order   string
+	Case    string
 	Path    string // "reserve → pay ×2 → label → completed"
 	Failed  bool
-	Undone  bool
+	Noted   bool
 	Took    time.Duration
 	EndedAt time.Time
 }
 
 func (p *path) finished() Finished {
 	return Finished{
-		Order: p.order, Path: p.String(), Failed: p.failed, Undone: p.undone,
+		Case: p.key, Path: p.String(), Failed: p.failed, Noted: p.noted,
 		Took: p.ended.Sub(p.began), EndedAt: p.ended,
 	}
 }
@@ -73,15 +63,4 @@ func (p *path) String() string {
 		parts = append(parts, p.outcome)
 	}
 	return strings.Join(parts, " → ")
-}
-
-// reasonOf reads why an order failed.
-func reasonOf(value []byte) string {
-	var outcome struct {
-		Reason string `json:"reason"`
-	}
-	if err := json.Unmarshal(value, &outcome); err != nil || outcome.Reason == "" {
-		return "failed" // the verdict says what is wrong with the record
-	}
-	return outcome.Reason
 }

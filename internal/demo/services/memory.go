@@ -1,19 +1,20 @@
 package services
 
-// memory remembers the newest entries by key, at most most of them: a service
+// Memory remembers the newest entries by key, at most most of them: a service
 // that has run for months need not know the commands of last year.
-type memory[V any] struct {
+type Memory[V any] struct {
 	most    int
 	entries map[string]*V
 	order   []string // keys, oldest first
 }
 
-func newMemory[V any](most int) *memory[V] {
-	return &memory[V]{most: most, entries: map[string]*V{}}
+// NewMemory returns an empty memory.
+func NewMemory[V any](most int) *Memory[V] {
+	return &Memory[V]{most: most, entries: map[string]*V{}}
 }
 
-// of returns the entry of a key, a new zero one if there is none.
-func (m *memory[V]) of(key string) *V {
+// Of returns the entry of a key, a new zero one if there is none.
+func (m *Memory[V]) Of(key string) *V {
 	if v, ok := m.entries[key]; ok {
 		return v
 	}

@@ -26,9 +26,12 @@ type outbox struct {
 	fail    context.CancelCauseFunc
 
 	pending chan struct{} // holds one token for each record that waits
-	waiting sync.WaitGroup
 	hurry   chan struct{} // closed: nothing waits any more
 	once    sync.Once
+
+	mu      sync.Mutex
+	closed  bool           // nothing more is sent
+	waiting sync.WaitGroup // records under way; joined only while not closed
 }
 
 func newOutbox(client *kgo.Client, journal Journal, fail context.CancelCauseFunc) *outbox {
@@ -39,10 +42,12 @@ func newOutbox(client *kgo.Client, journal Journal, fail context.CancelCauseFunc
 }
 
 // send writes a record after a time and calls done when it was acknowledged. A
-// record that cannot be written fails the service.
+// record that cannot be written fails the service. After close it does nothing.
 func (o *outbox) send(r *kgo.Record, after time.Duration, done func()) {
+	if !o.admit() {
+		return
+	}
 	o.pending <- struct{}{}
-	o.waiting.Add(1)
 	if after <= 0 {
 		o.produce(r, done)
 		return
@@ -56,6 +61,15 @@ func (o *outbox) send(r *kgo.Record, after time.Duration, done func()) {
 		}
 		o.produce(r, done)
 	}()
+}
+
+func (o *outbox) admit() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closed {
+		o.waiting.Add(1)
+	}
+	return !o.closed
 }
 
 func (o *outbox) produce(r *kgo.Record, done func()) {
@@ -79,5 +93,12 @@ func (o *outbox) produce(r *kgo.Record, done func()) {
 // flush sends everything that waits, and from now on without waiting.
 func (o *outbox) flush() { o.once.Do(func() { close(o.hurry) }) }
 
-// wait returns when everything was acknowledged or has failed.
-func (o *outbox) wait() { o.waiting.Wait() }
+// close sends what waits, takes nothing more, and returns when everything was
+// acknowledged or has failed.
+func (o *outbox) close() {
+	o.mu.Lock()
+	o.closed = true
+	o.mu.Unlock()
+	o.flush()
+	o.waiting.Wait()
+}

@@ -11,7 +11,7 @@ func TestRecordsAreMarkedInTheirOrderOnceAllBeforeThemAreDone(t *testing.T) {
 	var marked []int64
 	p := newProgress()
 	p.mark = func(r *kgo.Record) { marked = append(marked, r.Offset) }
-	begin := func(offset int64) *task { return p.begin(&kgo.Record{Topic: "a", Partition: 1, Offset: offset}) }
+	begin := func(offset int64) *Task { return p.begin(&kgo.Record{Topic: "a", Partition: 1, Offset: offset}) }
 	first, second, third := begin(10), begin(11), begin(12)
 	first.add() // a reply follows from the first record
 
@@ -45,14 +45,14 @@ func TestALostPartitionIsForgotten(t *testing.T) {
 }
 
 func TestMemoryForgetsTheOldest(t *testing.T) {
-	m := newMemory[int](2)
-	*m.of("a") = 1
-	*m.of("b") = 2
-	*m.of("c") = 3
-	if len(m.entries) != 2 || *m.of("c") != 3 || *m.of("b") != 2 {
-		t.Errorf("remembers %d entries, b %d, c %d", len(m.entries), *m.of("b"), *m.of("c"))
+	m := NewMemory[int](2)
+	*m.Of("a") = 1
+	*m.Of("b") = 2
+	*m.Of("c") = 3
+	if len(m.entries) != 2 || *m.Of("c") != 3 || *m.Of("b") != 2 {
+		t.Errorf("remembers %d entries, b %d, c %d", len(m.entries), *m.Of("b"), *m.Of("c"))
 	}
-	if *m.of("a") != 0 {
+	if *m.Of("a") != 0 {
 		t.Error("the oldest was not forgotten")
 	}
 }

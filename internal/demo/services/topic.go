@@ -18,7 +18,7 @@ const (
 )
 
 // CreateLedger creates the topic of the services' own, unless it is there. The
-// topics of the checkout are the orchestrator's to create.
+// topics of a story are the orchestrator's to create.
 func CreateLedger(ctx context.Context, admin *kadm.Client) error {
 	brokers, err := admin.ListBrokers(ctx)
 	if err != nil {

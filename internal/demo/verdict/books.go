@@ -30,43 +30,51 @@ type Record struct {
 	Headers map[string]string
 }
 
-// Topics names the topics of the checkout by what they hold.
+// Type is the header `type`, "" without one.
+func (r *Record) Type() string { return r.Headers["type"] }
+
+// Topics names the topics of a story by what they are to the orchestrator.
 type Topics struct {
-	Orders      string   // orders, cancellations and new cards of the shop
-	Events      []string // answers of the services
-	Commands    []string // commands to the services
-	Status      string   // outcomes of the orders
+	Inputs      []string // what it reads, but for its own inbox
+	Commands    []string // what it writes
+	Tables      []string // what it looks up
 	Ledger      string   // deeds of the services
-	DeadLetters string   // inputs that the orchestrator could not use
-	Inbox       string   // inputs that the orchestrator sends itself; "" if it has none
+	DeadLetters string   // inputs that it could not use
+	Inbox       string   // inputs that it sends itself; "" if it has none
+	Changelog   string   // what it stores; "" if the story does not ask
 }
 
-// Inputs lists the topics that the orchestrator reads.
-func (t Topics) Inputs() []string {
-	inputs := append([]string{t.Orders}, t.Events...)
+// Read lists the topics that the orchestrator reads.
+func (t Topics) Read() []string {
+	read := append([]string{}, t.Inputs...)
 	if t.Inbox != "" {
-		inputs = append(inputs, t.Inbox)
+		read = append(read, t.Inbox)
 	}
-	return inputs
+	return read
 }
 
 // All lists every topic once.
 func (t Topics) All() []string {
-	all := []string{t.Status, t.Ledger, t.DeadLetters}
-	return append(append(all, t.Inputs()...), t.Commands...)
+	all := []string{t.Ledger, t.DeadLetters}
+	if t.Changelog != "" {
+		all = append(all, t.Changelog)
+	}
+	all = append(append(all, t.Read()...), t.Commands...)
+	return append(all, t.Tables...)
 }
 
 // Books are the records of a run, each kind in the order of its partitions.
 type Books struct {
-	// Run begins the ids of the run's orders. Records of other orders, left by
+	// Run begins the keys of the run's cases. Records of other cases, left by
 	// an earlier run on the same cluster, are not looked at.
 	Run string
 
-	Orders      []Record
-	Events      []Record
-	Commands    []Record // of every command topic, and of Topics.Status
+	Inputs      []Record
+	Commands    []Record
+	Tables      []Record
 	Ledger      []Record
 	DeadLetters []Record
+	Changelog   []Record
 
 	// Open are partitions whose end is behind a transaction that nobody ended.
 	Open []Place
@@ -75,5 +83,5 @@ type Books struct {
 	Unread []Place
 }
 
-// ofRun reports whether an order belongs to this run.
-func (b *Books) ofRun(order string) bool { return strings.HasPrefix(order, b.Run) }
+// ofRun reports whether a case belongs to this run.
+func (b *Books) ofRun(key string) bool { return strings.HasPrefix(key, b.Run) }

@@ -15,7 +15,7 @@ import (
 
 // Scope says which records belong to a run.
 type Scope struct {
-	Run    string       // begins the ids of the run's orders
+	Run    string       // begins the keys of the run's cases
 	Group  string       // the orchestrator's consumer group
 	Topics Topics       // where to look
 	Start  kadm.Offsets // the ends of the topics before the run began
@@ -48,7 +48,7 @@ func Read(ctx context.Context, seeds []string, scope Scope) (*Books, error) {
 		return nil, err
 	}
 	books := &Books{Run: scope.Run, Open: open}
-	if books.Unread, err = Unread(ctx, seeds, scope.Start, scope.Group, scope.Topics.Inputs()...); err != nil {
+	if books.Unread, err = Unread(ctx, seeds, scope.Start, scope.Group, scope.Topics.Read()...); err != nil {
 		return nil, err
 	}
 	records, err := readBetween(ctx, cl, scope.Start, ends)
@@ -259,16 +259,18 @@ func recordOf(r *kgo.Record) Record {
 func (b *Books) file(records []Record, topics Topics) {
 	for _, r := range records {
 		switch {
-		case r.Topic == topics.Orders:
-			b.Orders = append(b.Orders, r)
-		case r.Topic == topics.Status || slices.Contains(topics.Commands, r.Topic):
+		case slices.Contains(topics.Commands, r.Topic):
 			b.Commands = append(b.Commands, r)
-		case slices.Contains(topics.Events, r.Topic):
-			b.Events = append(b.Events, r)
+		case slices.Contains(topics.Inputs, r.Topic):
+			b.Inputs = append(b.Inputs, r)
+		case slices.Contains(topics.Tables, r.Topic):
+			b.Tables = append(b.Tables, r)
 		case r.Topic == topics.Ledger:
 			b.Ledger = append(b.Ledger, r)
 		case r.Topic == topics.DeadLetters:
 			b.DeadLetters = append(b.DeadLetters, r)
+		case r.Topic == topics.Changelog:
+			b.Changelog = append(b.Changelog, r)
 		}
 	}
 }

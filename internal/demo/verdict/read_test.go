@@ -28,8 +28,8 @@ func newDesk(t *testing.T) *desk {
 	cluster := kafkatest.Embedded(t, 1)
 	d := &desk{t: t, ctx: ctx, cluster: cluster, admin: kadm.NewClient(cluster.Client(t))}
 	d.scope = Scope{Run: "r-", Group: "engine", Topics: Topics{
-		Orders: "orders", Events: []string{"events"}, Commands: []string{"commands"},
-		Status: "status", Ledger: "ledger", DeadLetters: "dead", Inbox: "inbox",
+		Inputs: []string{"orders", "events"}, Commands: []string{"commands", "status"},
+		Ledger: "ledger", DeadLetters: "dead", Inbox: "inbox", Tables: []string{"profiles"}, Changelog: "changelog",
 	}}
 	for _, topic := range d.scope.Topics.All() {
 		if _, err := d.admin.CreateTopic(ctx, 2, 1, nil, topic); err != nil {
@@ -110,17 +110,20 @@ func TestOnlyWhatWasCommittedBehindTheMarksIsRead(t *testing.T) {
 	d.end(d.transact("commands", "r-2"), kgo.TryAbort)
 	d.end(d.transact("status", "r-1"), kgo.TryCommit)
 	d.write("ledger", "r-1")
+	d.write("profiles", "r-1")
+	d.end(d.transact("changelog", "r-1"), kgo.TryCommit)
 	d.end(d.transact("dead", "r-3"), kgo.TryCommit)
 	d.commitAll("orders")
 	d.commitAll("events")
 
 	b := d.read()
-	for what, got := range map[string][]string{
-		"orders": keys(b.Orders), "events": keys(b.Events), "ledger": keys(b.Ledger),
-	} {
+	for what, got := range map[string][]string{"tables": keys(b.Tables), "changelog": keys(b.Changelog), "ledger": keys(b.Ledger)} {
 		if !slices.Equal(got, []string{"r-1"}) {
 			t.Errorf("%s of %v, want r-1 alone", what, got)
 		}
+	}
+	if got := keys(b.Inputs); !slices.Equal(got, []string{"r-1", "r-1"}) {
+		t.Errorf("inputs of %v, want those of r-1 behind the marks", got)
 	}
 	if got := keys(b.Commands); !slices.Equal(got, []string{"r-1", "r-1"}) {
 		t.Errorf("commands and outcomes of %v, want those of r-1: r-2 was aborted", got)

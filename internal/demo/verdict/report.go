@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,23 +12,24 @@ import (
 // Code names a kind of violation.
 type Code string
 
-// What can be wrong with a run.
+// What can be wrong with a run, whatever the story. Stories have codes of their
+// own beside these.
 const (
-	Lost             Code = "lost"              // an order that left no trace
-	Unfinished       Code = "unfinished"        // an order without an outcome
-	TwoOutcomes      Code = "two-outcomes"      // an order with more than one
+	Lost             Code = "lost"              // a case that left no trace
+	Unfinished       Code = "unfinished"        // a case without an outcome
+	TwoOutcomes      Code = "two-outcomes"      // a case with more than one
 	WrongReason      Code = "wrong-reason"      // an outcome that nothing on the topics explains
 	DuplicateCommand Code = "duplicate-command" // the same id and attempt again
 	MissingAttempt   Code = "missing-attempt"   // attempts with a gap, or out of order
+	ExtraAttempt     Code = "extra-attempt"     // more attempts than the call has
 	ChangedCommand   Code = "changed-command"   // attempts that are not the same command
 	BadCommand       Code = "bad-command"       // headers missing or wrong
-	SecondVisit      Code = "second-visit"      // a step sent anew that is done once per order
-	SameEffectTwice  Code = "same-effect-twice" // one input, one step, two commands
+	SecondVisit      Code = "second-visit"      // a step sent anew that is done once per case
+	SameEffectTwice  Code = "same-effect-twice" // one input, one step, the same command twice
 	NoCause          Code = "no-cause"          // a command caused by a record that is not there
-	NotUndone        Code = "not-undone"        // a failed order that still holds something
+	NotUndone        Code = "not-undone"        // a failed case that still holds something
 	UndoneTwice      Code = "undone-twice"      // two compensations of one command
-	WrongHolding     Code = "wrong-holding"     // a completed order without exactly one of each
-	LeftOver         Code = "left-over"         // a command or deed of an order that was never placed
+	LeftOver         Code = "left-over"         // a command or deed of what never began
 	DeadLetter       Code = "dead-letter"       // an input that could not be used
 	OpenTransaction  Code = "open-transaction"  // a transaction that nobody ended
 	UnreadInput      Code = "unread-input"      // inputs that were never read
@@ -36,50 +38,96 @@ const (
 
 // Violation is one thing that is not as promised.
 type Violation struct {
-	Code  Code   `json:"code"`
-	Order string `json:"order,omitempty"`
-	Text  string `json:"text"`
-	At    *Place `json:"at,omitempty"` // nil where it is about something absent
+	Code Code   `json:"code"`
+	Case string `json:"case,omitempty"`
+	Text string `json:"text"`
+	At   *Place `json:"at,omitempty"` // nil where it is about something absent
 }
 
-// Report is the outcome of a run, as `rondo demo --json` prints it.
+// Words are what a story calls what is counted; they are also the fields of the
+// verdict's JSON.
+type Words struct {
+	Story     string // "checkout"
+	Cases     string // "orders"
+	Completed string // "completed"
+	Failed    string // "failed"; "" where no case can
+	Noted     string // what else is counted of the cases: "compensated"; "" for nothing
+	Clean     string // what a clean verdict says
+}
+
+// Report is the outcome of a run.
 type Report struct {
-	Orders      int `json:"orders"`
-	Completed   int `json:"completed"`
-	Failed      int `json:"failed"`
-	Compensated int `json:"compensated"` // failed orders in which something was undone
-	Lost        int `json:"lost"`        // orders that left no trace
+	Words Words
+
+	Cases     int
+	Completed int
+	Failed    int
+	Noted     int
+	Lost      int // cases that left no trace
 	// DuplicateCommands counts the surplus records per command id and attempt.
-	DuplicateCommands int `json:"duplicate_commands"`
-	Unfinished        int `json:"unfinished"` // orders that began and have no outcome
-	Kills             int `json:"kills"`
+	DuplicateCommands int
+	Unfinished        int // cases that began and have no outcome
+	Kills             int
 
 	// Latency from the hand-over of an event to its producer until the command
 	// it caused can be read, in milliseconds; nil when nothing was measured.
-	P50 *float64 `json:"p50_ms"`
-	P99 *float64 `json:"p99_ms"`
+	P50, P99 *float64
 	// The same without the steps that were under way at a moment between a kill
 	// and all partitions running again; only when nodes were killed.
-	P50WithoutTakeovers *float64 `json:"p50_ms_without_takeovers,omitempty"`
-	P99WithoutTakeovers *float64 `json:"p99_ms_without_takeovers,omitempty"`
+	P50WithoutTakeovers, P99WithoutTakeovers *float64
 
-	Commands   int         `json:"commands"` // records on the command topics
-	Retries    int         `json:"retries"`  // of them, attempts after the first
-	Seed       uint64      `json:"seed"`
-	Seconds    float64     `json:"seconds"`
-	Violations []Violation `json:"violations"`
+	Commands   int // records on the command topics
+	Retries    int // of them, attempts after the first
+	Seed       uint64
+	Seconds    float64
+	Violations []Violation
 }
 
 // Clean reports whether nothing was found wrong.
 func (r *Report) Clean() bool { return len(r.Violations) == 0 }
 
-// WriteJSON writes the report as one JSON object on one line.
-func (r *Report) WriteJSON(w io.Writer) error {
-	out := *r
-	if out.Violations == nil {
-		out.Violations = []Violation{}
+// field is one of the report's JSON object.
+type field struct {
+	name  string
+	value any
+}
+
+func (r *Report) fields() []field {
+	violations := r.Violations
+	if violations == nil {
+		violations = []Violation{}
 	}
-	if err := json.NewEncoder(w).Encode(out); err != nil {
+	fields := []field{
+		{"story", r.Words.Story}, {r.Words.Cases, r.Cases}, {r.Words.Completed, r.Completed},
+		{r.Words.Failed, r.Failed}, {r.Words.Noted, r.Noted},
+		{"lost", r.Lost}, {"duplicate_commands", r.DuplicateCommands}, {"unfinished", r.Unfinished}, {"kills", r.Kills},
+		{"p50_ms", r.P50}, {"p99_ms", r.P99},
+	}
+	if r.P50WithoutTakeovers != nil && r.P99WithoutTakeovers != nil {
+		fields = append(fields, field{"p50_ms_without_takeovers", r.P50WithoutTakeovers}, field{"p99_ms_without_takeovers", r.P99WithoutTakeovers})
+	}
+	fields = append(fields, field{"commands", r.Commands}, field{"retries", r.Retries},
+		field{"seed", r.Seed}, field{"seconds", r.Seconds}, field{"violations", violations})
+	return slices.DeleteFunc(fields, func(f field) bool { return f.name == "" })
+}
+
+// WriteJSON writes the report as one JSON object on one line. Counts are named
+// by the story's words.
+func (r *Report) WriteJSON(w io.Writer) error {
+	var b bytes.Buffer
+	for i, f := range r.fields() {
+		value, err := json.Marshal(f.value)
+		if err != nil {
+			return fmt.Errorf("write verdict: %s: %w", f.name, err)
+		}
+		sep := ","
+		if i == 0 {
+			sep = "{"
+		}
+		fmt.Fprintf(&b, "%s%q:%s", sep, f.name, value)
+	}
+	b.WriteString("}\n")
+	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write verdict: %w", err)
 	}
 	return nil
@@ -102,8 +150,16 @@ func (r *Report) WriteText(w io.Writer) error {
 }
 
 func (r *Report) writeCounts(b *strings.Builder) {
-	fmt.Fprintf(b, "%d orders: %d completed, %d failed (%d of them undone), %d unfinished, %d lost\n",
-		r.Orders, r.Completed, r.Failed, r.Compensated, r.Unfinished, r.Lost)
+	fmt.Fprintf(b, "%d %s: ", r.Cases, r.Words.Cases)
+	for _, c := range []struct {
+		n    int
+		word string
+	}{{r.Completed, r.Words.Completed}, {r.Failed, r.Words.Failed}, {r.Noted, r.Words.Noted}} {
+		if c.word != "" {
+			fmt.Fprintf(b, "%d %s, ", c.n, c.word)
+		}
+	}
+	fmt.Fprintf(b, "%d unfinished, %d lost\n", r.Unfinished, r.Lost)
 	fmt.Fprintf(b, "%d commands, %d of them retries; %d duplicates", r.Commands, r.Retries, r.DuplicateCommands)
 	if r.Kills > 0 {
 		fmt.Fprintf(b, "; nodes killed %d times", r.Kills)
@@ -124,7 +180,7 @@ func (r *Report) writeLatency(b *strings.Builder) {
 
 func (r *Report) writeVerdict(b *strings.Builder) {
 	if r.Clean() {
-		b.WriteString("verdict: clean. Every order in one outcome, every command once, everything undone that had to be.\n")
+		fmt.Fprintf(b, "verdict: clean. %s\n", r.Words.Clean)
 		return
 	}
 	fmt.Fprintf(b, "verdict: NOT CLEAN, %s\n", r.summary())
@@ -160,11 +216,11 @@ func (r *Report) summary() string {
 	return strings.Join(parts, ", ")
 }
 
-// String is one line: code, order, text, place.
+// String is one line: code, case, text, place.
 func (v Violation) String() string {
 	s := string(v.Code)
-	if v.Order != "" {
-		s += " " + v.Order
+	if v.Case != "" {
+		s += " " + v.Case
 	}
 	s += ": " + v.Text
 	if v.At != nil {

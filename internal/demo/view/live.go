@@ -18,7 +18,7 @@ type Live struct {
 	lines int // of the panel as it stands
 }
 
-// lastShown is how many finished orders the panel lists.
+// lastShown is how many finished cases the panel lists.
 const lastShown = 6
 
 // NewLive returns a panel for a terminal of the given width in columns.
@@ -68,13 +68,8 @@ func (l *Live) render(s State, width int) string {
 	rows := []string{
 		titleStyle.Render(l.title) + "  " + dimStyle.Render(clock(s.Elapsed)) + "  " + s.Stage,
 		"",
-		row("orders", fmt.Sprintf("%s started   %s completed   %s failed %s   %s in flight",
-			titleStyle.Render(count(s.Progress.Started)),
-			goodStyle.Render(count(s.Progress.Completed)),
-			badStyle.Render(count(s.Progress.Failed)),
-			dimStyle.Render("("+count(s.Progress.Compensated)+" undone)"),
-			titleStyle.Render(count(s.Progress.InFlight())))),
-		row("", bar(s.Progress, s.Orders, min(60, width-12))),
+		row(s.Words.Cases, counts(s)),
+		row("", bar(s.Progress, s.Cases, min(60, width-12))),
 		row("step", latency(s.Latency)),
 		row("engine", fmt.Sprintf("%.0f decisions/s   %.0f commits/s", s.DecisionsPerSecond, s.CommitsPerSecond)),
 		row("nodes", nodes(s)),
@@ -89,6 +84,22 @@ func (l *Live) render(s State, width int) string {
 		rows = append(rows, text)
 	}
 	return strings.Join(rows, "\n")
+}
+
+// counts are the numbers of the cases, as far as the story has words for them.
+func counts(s State) string {
+	text := titleStyle.Render(count(s.Progress.Started)) + " started"
+	for _, p := range s.parts() {
+		style := goodStyle
+		switch p.word {
+		case s.Words.Failed:
+			style = badStyle
+		case s.Words.Noted:
+			style = dimStyle
+		}
+		text += "   " + style.Render(count(p.n)) + " " + p.word
+	}
+	return text + "   " + titleStyle.Render(count(s.Progress.InFlight())) + " in flight"
 }
 
 func row(label, text string) string { return labelStyle.Render(label) + text }
@@ -112,15 +123,15 @@ func nodes(s State) string {
 	return text
 }
 
-// bar shows which part of all orders completed, failed, and is in flight.
-func bar(p observer.Progress, orders, width int) string {
-	if orders == 0 || width <= 0 {
+// bar shows which part of all cases completed, failed, and is in flight.
+func bar(p observer.Progress, cases, width int) string {
+	if cases == 0 || width <= 0 {
 		return ""
 	}
-	cells := func(n int) int { return min(width, n*width/orders) }
-	completed := cells(p.Completed)
-	failed := cells(p.Completed+p.Failed) - completed
-	flying := cells(p.Started) - completed - failed
+	part := func(n int) int { return min(width, n*width/cases) }
+	completed := part(p.Completed)
+	failed := part(p.Completed+p.Failed) - completed
+	flying := part(p.Started) - completed - failed
 	rest := width - completed - failed - max(flying, 0)
 	return goodStyle.Render(strings.Repeat("█", completed)) +
 		badStyle.Render(strings.Repeat("█", failed)) +
@@ -133,5 +144,5 @@ func finished(f observer.Finished) string {
 	if f.Failed {
 		mark = badStyle.Render("✗")
 	}
-	return fmt.Sprintf("  %s %s  %6.2f s  %s", mark, dimStyle.Render(f.Order), f.Took.Seconds(), f.Path)
+	return fmt.Sprintf("  %s %s  %6.2f s  %s", mark, dimStyle.Render(f.Case), f.Took.Seconds(), f.Path)
 }

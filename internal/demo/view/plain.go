@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"rondo/internal/demo/observer"
@@ -36,9 +37,12 @@ func line(s State) string {
 	if s.Progress.Started == 0 {
 		return fmt.Sprintf("%s  %s", clock(s.Elapsed), s.Stage)
 	}
-	text := fmt.Sprintf("%s  %s: %s started, %s completed, %s failed (%s undone), %s in flight; %s; %.0f decisions/s, %.0f commits/s",
-		clock(s.Elapsed), s.Stage,
-		count(s.Progress.Started), count(s.Progress.Completed), count(s.Progress.Failed), count(s.Progress.Compensated), count(s.Progress.InFlight()),
+	var counts strings.Builder
+	for _, p := range s.parts() {
+		fmt.Fprintf(&counts, "%s %s, ", count(p.n), p.word)
+	}
+	text := fmt.Sprintf("%s  %s: %s started, %s%s in flight; %s; %.0f decisions/s, %.0f commits/s",
+		clock(s.Elapsed), s.Stage, count(s.Progress.Started), counts.String(), count(s.Progress.InFlight()),
 		quantiles(s.Latency), s.DecisionsPerSecond, s.CommitsPerSecond)
 	if s.Kills > 0 {
 		text += fmt.Sprintf("; %d kills", s.Kills)

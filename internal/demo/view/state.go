@@ -2,18 +2,21 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"rondo/internal/demo/observer"
+	"rondo/internal/demo/verdict"
 )
 
 // State is a run at one moment.
 type State struct {
 	Elapsed time.Duration
-	Stage   string // what is being done: "starting two nodes", "placing orders" …
+	Stage   string // what is being done: "nodes start", "orders are placed" …
 
-	Orders   int // that will be placed
+	Words    verdict.Words // what the story calls what is counted
+	Cases    int           // that will be played
 	Progress observer.Progress
 	Latency  observer.Quantiles // of the last LatencyOver
 	Last     []observer.Finished
@@ -31,6 +34,20 @@ type State struct {
 
 // LatencyOver is the span of time over which State.Latency is taken.
 const LatencyOver = 10 * time.Second
+
+// part is one of the numbers of the cases.
+type part struct {
+	n    int
+	word string
+}
+
+// parts are the numbers that the story has words for.
+func (s State) parts() []part {
+	all := []part{
+		{s.Progress.Completed, s.Words.Completed}, {s.Progress.Failed, s.Words.Failed}, {s.Progress.Noted, s.Words.Noted},
+	}
+	return slices.DeleteFunc(all, func(p part) bool { return p.word == "" })
+}
 
 // Panel shows states.
 type Panel interface {

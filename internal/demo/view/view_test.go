@@ -8,15 +8,17 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"rondo/internal/demo/observer"
+	"rondo/internal/demo/verdict"
 )
 
 var busy = State{
-	Elapsed: 72 * time.Second, Stage: "placing orders", Orders: 2000,
-	Progress: observer.Progress{Started: 1500, Completed: 1200, Failed: 200, Compensated: 90},
+	Elapsed: 72 * time.Second, Stage: "orders are placed", Cases: 2000,
+	Words:    verdict.Words{Cases: "orders", Completed: "completed", Failed: "failed", Noted: "compensated"},
+	Progress: observer.Progress{Started: 1500, Completed: 1200, Failed: 200, Noted: 90},
 	Latency:  observer.Quantiles{N: 10, P50: 3100 * time.Microsecond, P99: 212 * time.Millisecond},
 	Last: []observer.Finished{
-		{Order: "r-1", Path: "reserve → pay → label → completed", Took: 200 * time.Millisecond},
-		{Order: "r-2", Path: "reserve → out-of-stock", Failed: true, Took: 40 * time.Millisecond},
+		{Case: "r-1", Path: "reserve → pay → label → completed", Took: 200 * time.Millisecond},
+		{Case: "r-2", Path: "reserve → out-of-stock", Failed: true, Took: 40 * time.Millisecond},
 	},
 	DecisionsPerSecond: 812, CommitsPerSecond: 214,
 	Nodes: 2, NodesReady: 1, Partitions: 8, Running: 4,
@@ -26,7 +28,7 @@ var busy = State{
 func TestPlainPanelSaysWhatAPersonWouldAsk(t *testing.T) {
 	var out strings.Builder
 	NewPlain(&out).Draw(busy)
-	want := "1:12  placing orders: 1,500 started, 1,200 completed, 200 failed (90 undone), 100 in flight; " +
+	want := "1:12  orders are placed: 1,500 started, 1,200 completed, 200 failed, 90 compensated, 100 in flight; " +
 		"p50 3.1 ms, p99 212 ms; 812 decisions/s, 214 commits/s; 2 kills, node 1 killed 1.5 s ago, 4 of 8 partitions running\n"
 	if out.String() != want {
 		t.Errorf("got  %swant %s", out.String(), want)

@@ -1,4 +1,4 @@
-package services
+package checkout
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/internal/demo/services"
 )
 
 // clerk is the checkout done by hand: the smallest orchestrator that the
@@ -17,7 +19,7 @@ import (
 type clerk struct {
 	t      *testing.T
 	client *kgo.Client
-	codecs *paymentCodecs
+	codecs paymentCodecs
 	cases  map[string]*checkoutCase
 	ended  int
 	flaw   string // what this clerk does wrong; "" for nothing
@@ -45,7 +47,7 @@ type call struct {
 	value          []byte
 }
 
-func newClerk(t *testing.T, brokers []string, codecs *paymentCodecs) *clerk {
+func newClerk(t *testing.T, brokers []string, codecs paymentCodecs) *clerk {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...),
 		kgo.ConsumeTopics("shop.orders", "inventory.events", "payment.events", "shipping.events"),
@@ -110,16 +112,16 @@ type event struct {
 func (c *clerk) read(r *kgo.Record) event {
 	var e event
 	if r.Topic == "payment.events" {
-		name, native, err := c.codecs.read(r.Value)
+		name, native, err := c.codecs.Read(r.Value)
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		e = event{OrderID: text(native, "order_id"), PaymentID: text(native, "payment_id"), kind: name}
+		e = event{OrderID: services.Text(native, "order_id"), PaymentID: services.Text(native, "payment_id"), kind: name}
 	} else {
 		if err := json.Unmarshal(r.Value, &e); err != nil {
 			c.t.Fatal(err)
 		}
-		e.kind = typeOf(r)
+		e.kind = services.TypeOf(r)
 	}
 	for _, h := range r.Headers {
 		if h.Key == "rondo-command-id" {
@@ -189,11 +191,11 @@ func (c *clerk) reserve(o *checkoutCase, cause string) {
 }
 
 func (c *clerk) pay(o *checkoutCase, cause string) {
-	value, err := c.codecs.write("ChargeCard", map[string]any{"order_id": o.id, "amount": int64(100), "card_token": o.card})
+	event, err := c.codecs.Write("ChargeCard", map[string]any{"order_id": o.id, "amount": int64(100), "card_token": o.card})
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.begin(o, "payment.commands", &call{kind: "ChargeCard", step: "pay", value: value}, cause)
+	c.begin(o, "payment.commands", &call{kind: "ChargeCard", step: "pay", value: event.Value}, cause)
 }
 
 func (c *clerk) label(o *checkoutCase, cause string) {
@@ -242,11 +244,11 @@ func (c *clerk) compensate(o *checkoutCase, done *call, cause string) {
 		c.send(o, "inventory.commands", &call{id: c.nextID(o), kind: "ReleaseStock", step: done.step, attempt: 1, value: value}, done.id, cause)
 		return
 	}
-	value, err := c.codecs.write("RefundPayment", map[string]any{"payment_id": union(o.payment), "charge": union(done.id)})
+	event, err := c.codecs.Write("RefundPayment", map[string]any{"payment_id": union(o.payment), "charge": union(done.id)})
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.send(o, "payment.commands", &call{id: c.nextID(o), kind: "RefundPayment", step: done.step, attempt: 1, value: value}, done.id, cause)
+	c.send(o, "payment.commands", &call{id: c.nextID(o), kind: "RefundPayment", step: done.step, attempt: 1, value: event.Value}, done.id, cause)
 }
 
 func union(s string) any {

@@ -1,8 +1,7 @@
-package services
+package checkout
 
 import (
 	"context"
-	"io/fs"
 	"sync"
 	"testing"
 	"time"
@@ -11,36 +10,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"rondo/examples/checkout"
 	"rondo/internal/demo/ledger"
 	"rondo/internal/demo/observer"
+	"rondo/internal/demo/services"
+	"rondo/internal/demo/story"
 	"rondo/internal/demo/verdict"
 )
 
-var topics = verdict.Topics{
-	Orders:      "shop.orders",
-	Events:      []string{"inventory.events", "payment.events", "shipping.events"},
-	Commands:    []string{"inventory.commands", "payment.commands", "shipping.commands"},
-	Status:      "shop.order-status",
-	Ledger:      ledger.Topic,
-	DeadLetters: "clerk.dead-letters",
-}
-
-func testSchemas(t *testing.T) fs.FS {
-	schemas, err := fs.Sub(checkout.Files, "schemas")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schemas
-}
+var topics = verdict.Topics{Inputs: Story.Inputs, Commands: Story.Commands, Ledger: ledger.Topic, DeadLetters: "clerk.dead-letters"}
 
 // world is a broker, the services in a hurry, the shop, and an observer.
 type world struct {
 	t       *testing.T
 	brokers []string
 	scope   verdict.Scope
-	shop    *Shop
-	trio    *Trio
+	cast    *story.Cast
 	watch   *observer.Observer
 	clerk   *clerk
 	stop    context.CancelFunc
@@ -60,16 +44,20 @@ func newWorld(t *testing.T, ctx context.Context, seed uint64) *world {
 		t.Fatal(err)
 	}
 	w.scope = verdict.Scope{Run: "t-", Group: "clerk", Topics: topics, Start: start}
-	if w.watch, err = observer.New(w.brokers, w.scope); err != nil {
+	if w.watch, err = observer.New(w.brokers, w.scope, sign); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.watch.Close)
-	cfg := Config{Brokers: w.brokers, Schemas: testSchemas(t), Seed: seed, Group: "t", Journal: w.watch}
-	w.trio = hurriedTrio(t, cfg)
-	if w.shop, err = NewShop(cfg); err != nil {
+	schemas, err := Story.Schemas()
+	if err != nil {
 		t.Fatal(err)
 	}
-	w.clerk = newClerk(t, w.brokers, w.shop.payments)
+	w.cast = hurriedCast(t, services.Config{Brokers: w.brokers, Schemas: schemas, Seed: seed, Group: "t", Journal: w.watch})
+	codecs, err := newPaymentCodecs(schemas)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clerk = newClerk(t, w.brokers, codecs)
 	return w
 }
 
@@ -82,30 +70,30 @@ func (w *world) admin() *kadm.Client {
 	return kadm.NewClient(cl)
 }
 
-// hurriedTrio is the three services with the clerk's patience instead of the
-// checkout's, and with more trouble than usual.
-func hurriedTrio(t *testing.T, cfg Config) *Trio {
+// hurriedCast is the shop and its services with the clerk's patience instead of
+// the checkout's, and with more trouble than usual.
+func hurriedCast(t *testing.T, cfg services.Config) *story.Cast {
 	payment, err := newPayment(cfg.Schemas)
 	if err != nil {
 		t.Fatal(err)
 	}
-	trio := &Trio{}
-	for _, s := range []*service{newInventory(), payment, newShipping()} {
-		s.habits.patience, s.habits.pause = patience, 0
-		s.habits.base, s.habits.mean, s.habits.most = 0, 3*time.Millisecond, 40*time.Millisecond
-		s.habits.silent, s.habits.late, s.habits.twice = 0.3, 0.2, 0.3
-		r, err := open(cfg, s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		trio.services = append(trio.services, r)
+	specs := []services.Spec{newInventory(), payment, newShipping()}
+	for i := range specs {
+		h := &specs[i].Habits
+		h.Patience, h.Pause = patience, 0
+		h.Base, h.Mean, h.Most = 0, 3*time.Millisecond, 40*time.Millisecond
+		h.Silent, h.Late, h.Twice = 0.3, 0.2, 0.3
 	}
-	return trio
+	cast, err := openCast(cfg, specs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cast
 }
 
 func (w *world) start(ctx context.Context) {
 	ctx, w.stop = context.WithCancel(ctx)
-	for _, run := range []func(context.Context) error{w.trio.Run, w.shop.Run, w.watch.Run} {
+	for _, run := range []func(context.Context) error{w.cast.Run, w.watch.Run} {
 		w.running.Go(func() {
 			if err := run(ctx); err != nil {
 				w.t.Error(err)
@@ -117,13 +105,12 @@ func (w *world) start(ctx context.Context) {
 // run has the clerk carry orders out to their ends and judges.
 func (w *world) run(ctx context.Context, orders int) *verdict.Report {
 	w.start(ctx)
-	if err := w.shop.Place(ctx, w.scope.Run, orders, 500); err != nil {
+	if err := w.cast.Play(ctx, w.scope.Run, orders, 500); err != nil {
 		w.t.Fatal(err)
 	}
 	w.clerk.work(ctx, orders)
-	w.trio.Hurry()
-	w.shop.Hurry()
-	if err := observer.AwaitRead(ctx, w.brokers, w.scope.Start, Readings("t")); err != nil {
+	w.cast.Hurry()
+	if err := observer.AwaitRead(ctx, w.brokers, w.scope.Start, w.cast.Readings()); err != nil {
 		w.t.Fatal(err)
 	}
 	w.stop()
@@ -133,7 +120,7 @@ func (w *world) run(ctx context.Context, orders int) *verdict.Report {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return verdict.Judge(books)
+	return Judge(books)
 }
 
 func TestEveryOrderEndsWithAnOrchestratorThatRetries(t *testing.T) {
@@ -146,10 +133,10 @@ func TestEveryOrderEndsWithAnOrchestratorThatRetries(t *testing.T) {
 	for _, v := range r.Violations {
 		t.Error(v)
 	}
-	if r.Orders != orders || r.Completed+r.Failed != orders || r.Compensated == 0 || r.Retries == 0 {
+	if r.Cases != orders || r.Completed+r.Failed != orders || r.Noted == 0 || r.Retries == 0 {
 		t.Errorf("report %+v", r)
 	}
-	if p := w.watch.Progress(); p.Started != orders || p.Completed != r.Completed || p.Failed != r.Failed || p.Compensated == 0 {
+	if p := w.watch.Progress(); p.Started != orders || p.Completed != r.Completed || p.Failed != r.Failed || p.Noted == 0 {
 		t.Errorf("the observer saw %+v, the verdict %d completed, %d failed", p, r.Completed, r.Failed)
 	}
 	if q := w.watch.Latency(time.Time{}); q.N < orders || q.P50 <= 0 || q.P99 < q.P50 {
