@@ -64,23 +64,17 @@ func BenchmarkOrder(b *testing.B) {
 	b.Run("value/encode", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			native, err := valueRecord(v)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if _, err := values.codec.BinaryFromNative(nil, native); err != nil {
-				b.Fatal(err)
+			w := recordWriter{b: make([]byte, 0, 1024)}
+			if w.value(v); w.err != nil {
+				b.Fatal(w.err)
 			}
 		}
 	})
-	native, err := valueRecord(v)
-	if err != nil {
-		b.Fatal(err)
+	w := recordWriter{}
+	if w.value(v); w.err != nil {
+		b.Fatal(w.err)
 	}
-	stored, err := values.codec.BinaryFromNative(nil, native)
-	if err != nil {
-		b.Fatal(err)
-	}
+	stored := w.b
 	b.Run("value/decode", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -3,15 +3,18 @@ package schemas
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"sync"
 
 	"rondo/topology"
+	"rondo/topology/value"
 )
 
 // History is one decision: what it was about and what came of it.
 type History struct {
 	At         topology.Instant
 	Workflow   string
+	Desk       string // "" for an instance
 	Key        string
 	Version    int32  // of the definition that decided
 	Definition string // its digest
@@ -25,11 +28,13 @@ type History struct {
 	Taker      string
 	Trace      []topology.Trace
 	Commands   []HistoryCommand
+	Letters    []HistoryLetter
+	Lookups    []HistoryLookup
 	Fault      *topology.Fault
 	DeadLetter *topology.DeadLetter
 
 	Status    topology.Status  // of the instance afterwards; "" if there is none
-	State     *[32]byte        // SHA-256 of the instance's record afterwards; nil if none is kept
+	State     *[32]byte        // SHA-256 of the instance's record afterwards, then of the parts written; nil if none is kept or nothing changed
 	NextTimer topology.Instant // when its next timer is due; 0: it has none
 }
 
@@ -41,7 +46,11 @@ const (
 	InputTimer    InputKind = "timer"
 	InputAct      InputKind = "act"
 	InputContinue InputKind = "continue" // the decision before it had reached its bound of steps
+	InputLetter   InputKind = "letter"
 )
+
+// inputKinds are the symbols of the schema's enum, in its order.
+var inputKinds = []InputKind{InputEvent, InputTimer, InputAct, InputContinue, InputLetter}
 
 // HistoryInput is the input of a decision.
 type HistoryInput struct {
@@ -50,8 +59,9 @@ type HistoryInput struct {
 	Payload []byte              // the record's value on the wire; nil for a tombstone, or if omitted
 	Headers []Header
 
-	PayloadOmitted string // why Payload and Headers are not here ("larger than 16 KiB"); "" if they are
+	PayloadOmitted string // why Payload and Headers, or the letter's values, are not here ("larger than 16 KiB"); "" if they are
 	Act            *topology.Act
+	Letter         *topology.Letter
 }
 
 // HistoryCommand is a command that was sent, without its payload.
@@ -66,28 +76,117 @@ type HistoryCommand struct {
 	Value       *[32]byte // SHA-256 of the value on the wire; nil for a tombstone
 }
 
+// HistoryLetter is a letter that was written, without what it tells.
+type HistoryLetter struct {
+	Kind    topology.LetterKind
+	To      topology.Address
+	Command string // the call that it is about: its command id; "" if none
+}
+
+// HistoryLookup is a row of a table as the decision saw it.
+type HistoryLookup struct {
+	Table, Key string
+	Found      bool
+	Row        value.Value
+	RowOmitted string // why Row is not here; "" if it is
+}
+
 var historyFormat = sync.OnceValue(func() *Format { return newFormat("history") })
 
 // Encode returns h as it is written to the history topic. It fails for an
-// unknown kind of input and for an act whose data cannot be stored.
+// unknown kind of input and for a value that cannot be stored. As every decision
+// is followed by it, it writes the bytes directly; see EncodeInstance.
 func (h History) Encode() ([]byte, error) {
-	input, err := historyInputNative(h.Input)
-	if err != nil {
-		return nil, fmt.Errorf("encode history record: %w", err)
+	w := newRecordWriter(historyFormat(), 1024+len(h.Input.Payload))
+	w.instant(h.At)
+	w.text(h.Workflow)
+	w.text(h.Desk)
+	w.text(h.Key)
+	w.long(int64(h.Version))
+	w.text(h.Definition)
+	w.long(int64(h.Semantics))
+	w.text(h.Run)
+	w.historyInput(h.Input)
+	w.text(h.Message)
+	w.text(string(h.Outcome))
+	w.text(h.Taker)
+	writeArray(w, h.Trace, w.trace)
+	writeArray(w, h.Commands, w.historyCommand)
+	writeArray(w, h.Letters, w.historyLetter)
+	writeArray(w, h.Lookups, w.historyLookup)
+	w.fault(h.Fault)
+	w.deadLetter(h.DeadLetter)
+	w.text(string(h.Status))
+	w.sha256(h.State)
+	if w.optional(h.NextTimer != 0) {
+		w.instant(h.NextTimer)
 	}
-	return historyFormat().encode(fields{
-		"at": int64(h.At), "workflow": h.Workflow, "key": h.Key, "version": h.Version,
-		"definition": h.Definition, "semantics": h.Semantics, "run": h.Run,
-		"input": input, "message": h.Message,
-		"outcome": string(h.Outcome), "taker": h.Taker,
-		"trace":      arrayOf(h.Trace, traceNative),
-		"commands":   arrayOf(h.Commands, historyCommandNative),
-		"fault":      faultNative(h.Fault),
-		"deadLetter": deadLetterNative(h.DeadLetter),
-		"status":     string(h.Status),
-		"state":      sha256Native(h.State),
-		"nextTimer":  optional(h.NextTimer != 0, "long", int64(h.NextTimer)),
-	})
+	if w.err != nil {
+		return nil, fmt.Errorf("encode history record: %w", w.err)
+	}
+	return w.b, nil
+}
+
+func (w *recordWriter) historyInput(in HistoryInput) {
+	w.enum(slices.Index(inputKinds, in.Kind), string(in.Kind))
+	w.optionalRecordRef(in.Record)
+	w.optionalBytes(in.Payload)
+	writeArray(w, in.Headers, w.header)
+	w.optionalText(in.PayloadOmitted)
+	w.act(in.Act)
+	w.letter(in.Letter)
+}
+
+func (w *recordWriter) trace(t topology.Trace) {
+	w.text(t.Kind)
+	w.text(t.Step)
+	w.text(t.Text)
+}
+
+func (w *recordWriter) historyCommand(c HistoryCommand) {
+	w.text(c.ID)
+	w.long(int64(c.Attempt))
+	w.text(c.Message)
+	w.text(c.Topic)
+	w.text(c.Key)
+	w.text(c.Step)
+	w.text(c.Compensates)
+	w.sha256(c.Value)
+}
+
+func (w *recordWriter) historyLetter(l HistoryLetter) {
+	w.text(string(l.Kind))
+	w.address(l.To)
+	w.text(l.Command)
+}
+
+func (w *recordWriter) historyLookup(l HistoryLookup) {
+	w.text(l.Table)
+	w.text(l.Key)
+	w.bool(l.Found)
+	w.value(l.Row)
+	w.optionalText(l.RowOmitted)
+}
+
+func (w *recordWriter) fault(f *topology.Fault) {
+	if w.optional(f != nil) {
+		w.text(f.Kind)
+		w.text(f.Place)
+		w.text(f.Text)
+	}
+}
+
+func (w *recordWriter) deadLetter(d *topology.DeadLetter) {
+	if w.optional(d != nil) {
+		w.text(d.Reason)
+		w.text(d.Text)
+	}
+}
+
+func (w *recordWriter) sha256(sum *[32]byte) {
+	if w.optional(sum != nil) {
+		w.b = append(w.b, sum[:]...)
+	}
 }
 
 // DecodeHistory reads what Encode wrote, in this or a former version. An
@@ -97,53 +196,38 @@ func DecodeHistory(b []byte) (History, error) {
 	if err != nil {
 		return History{}, err
 	}
-	input, err := historyInputOf(get[fields](n, "input"))
-	if err != nil {
-		return History{}, fmt.Errorf("decode history record: %w", err)
-	}
+	r := &recordReader{}
 	nextTimer, _ := unwrap[int64](n, "nextTimer", "long")
-	return History{
+	h := History{
 		At:         topology.Instant(get[int64](n, "at")),
 		Workflow:   get[string](n, "workflow"),
+		Desk:       get[string](n, "desk"),
 		Key:        get[string](n, "key"),
 		Version:    get[int32](n, "version"),
 		Definition: get[string](n, "definition"),
 		Semantics:  get[int32](n, "semantics"),
 		Run:        get[string](n, "run"),
-		Input:      input,
+		Input:      r.historyInput(get[fields](n, "input")),
 		Message:    get[string](n, "message"),
 		Outcome:    topology.Outcome(get[string](n, "outcome")),
 		Taker:      get[string](n, "taker"),
 		Trace:      sliceOf(n, "trace", traceOf),
 		Commands:   sliceOf(n, "commands", historyCommandOf),
+		Letters:    sliceOf(n, "letters", historyLetterOf),
+		Lookups:    sliceOf(n, "lookups", r.historyLookup),
 		Fault:      faultOf(n),
 		DeadLetter: deadLetterOf(n),
 		Status:     topology.Status(get[string](n, "status")),
 		State:      sha256Of(n, "state"),
 		NextTimer:  topology.Instant(nextTimer),
-	}, nil
+	}
+	if r.err != nil {
+		return History{}, fmt.Errorf("decode history record: %w", r.err)
+	}
+	return h, nil
 }
 
-func historyInputNative(in HistoryInput) (fields, error) {
-	act, err := optionalAct(in.Act)
-	if err != nil {
-		return nil, err
-	}
-	return fields{
-		"kind":           string(in.Kind),
-		"record":         optionalRecordRef(in.Record),
-		"payload":        optional(in.Payload != nil, "bytes", in.Payload),
-		"headers":        arrayOf(in.Headers, headerNative),
-		"payloadOmitted": optional(in.PayloadOmitted != "", "string", in.PayloadOmitted),
-		"act":            act,
-	}, nil
-}
-
-func historyInputOf(n fields) (HistoryInput, error) {
-	act, err := unwrapAct(n, "act")
-	if err != nil {
-		return HistoryInput{}, err
-	}
+func (r *recordReader) historyInput(n fields) HistoryInput {
 	payload, _ := unwrap[[]byte](n, "payload", "bytes")
 	omitted, _ := unwrap[string](n, "payloadOmitted", "string")
 	return HistoryInput{
@@ -152,22 +236,31 @@ func historyInputOf(n fields) (HistoryInput, error) {
 		Payload:        bytes.Clone(payload),
 		Headers:        sliceOf(n, "headers", headerOf),
 		PayloadOmitted: omitted,
-		Act:            act,
-	}, nil
-}
-
-func traceNative(t topology.Trace) any {
-	return fields{"kind": t.Kind, "step": t.Step, "text": t.Text}
+		Act:            r.act(n),
+		Letter:         r.letter(n, "letter"),
+	}
 }
 
 func traceOf(n fields) topology.Trace {
 	return topology.Trace{Kind: get[string](n, "kind"), Step: get[string](n, "step"), Text: get[string](n, "text")}
 }
 
-func historyCommandNative(c HistoryCommand) any {
-	return fields{
-		"id": c.ID, "attempt": c.Attempt, "message": c.Message, "topic": c.Topic, "key": c.Key,
-		"step": c.Step, "compensates": c.Compensates, "value": sha256Native(c.Value),
+func historyLetterOf(n fields) HistoryLetter {
+	return HistoryLetter{
+		Kind:    topology.LetterKind(get[string](n, "kind")),
+		To:      addressOf(get[fields](n, "to")),
+		Command: get[string](n, "command"),
+	}
+}
+
+func (r *recordReader) historyLookup(n fields) HistoryLookup {
+	omitted, _ := unwrap[string](n, "rowOmitted", "string")
+	return HistoryLookup{
+		Table:      get[string](n, "table"),
+		Key:        get[string](n, "key"),
+		Found:      get[bool](n, "found"),
+		Row:        r.value(n, "row"),
+		RowOmitted: omitted,
 	}
 }
 
@@ -184,13 +277,6 @@ func historyCommandOf(n fields) HistoryCommand {
 	}
 }
 
-func faultNative(f *topology.Fault) any {
-	if f == nil {
-		return nil
-	}
-	return fields{"rondo.Fault": fields{"kind": f.Kind, "place": f.Place, "text": f.Text}}
-}
-
 func faultOf(n fields) *topology.Fault {
 	inner, ok := unwrap[fields](n, "fault", "rondo.Fault")
 	if !ok {
@@ -201,26 +287,12 @@ func faultOf(n fields) *topology.Fault {
 	}
 }
 
-func deadLetterNative(d *topology.DeadLetter) any {
-	if d == nil {
-		return nil
-	}
-	return fields{"rondo.DeadLetter": fields{"reason": d.Reason, "text": d.Text}}
-}
-
 func deadLetterOf(n fields) *topology.DeadLetter {
 	inner, ok := unwrap[fields](n, "deadLetter", "rondo.DeadLetter")
 	if !ok {
 		return nil
 	}
 	return &topology.DeadLetter{Reason: get[string](inner, "reason"), Text: get[string](inner, "text")}
-}
-
-func sha256Native(sum *[32]byte) any {
-	if sum == nil {
-		return nil
-	}
-	return fields{"rondo.Sha256": sum[:]}
 }
 
 func sha256Of(n fields, name string) *[32]byte {

@@ -3,6 +3,7 @@ package schemas
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"sync"
 
 	"rondo/topology"
@@ -12,40 +13,60 @@ import (
 type InboxKind string
 
 const (
-	InboxEvent InboxKind = "event" // a record of a source, for an instance of this partition
-	InboxAct   InboxKind = "act"   // an operator's act on an instance of this partition
+	InboxEvent  InboxKind = "event"  // a record of a source, for an instance or a desk of this partition
+	InboxAct    InboxKind = "act"    // an operator's act on an instance of this partition
+	InboxLetter InboxKind = "letter" // what an instance or a desk tells one of this partition
 )
 
-// Inbox is what one partition tells another.
+// inboxKinds are the symbols of the schema's enum, in its order.
+var inboxKinds = []InboxKind{InboxEvent, InboxAct, InboxLetter}
+
+// Inbox is what one partition tells another, or itself.
 type Inbox struct {
 	Kind     InboxKind
 	Workflow string
+	Desk     string // "" for an instance
 	Message  string // the message's name in the definition; for an event only
-	Key      string // of the instance
+	Key      string // of the instance or the desk
 
-	Source  *topology.RecordRef // nil for an act
+	Source  *topology.RecordRef // nil for an act and a letter
 	Value   []byte              // the source record's value; nil is a tombstone
 	Headers []Header            // the source record's, in their order
 
-	Act *topology.Act // for an act only
+	Act    *topology.Act    // for an act only
+	Letter *topology.Letter // for a letter only; the fields above are empty but for the address
+}
+
+// NewLetter is a letter as it goes through the inbox.
+func NewLetter(l *topology.Letter) Inbox {
+	return Inbox{Kind: InboxLetter, Workflow: l.To.Workflow, Desk: l.To.Desk, Key: l.To.Key, Letter: l}
+}
+
+// Address is whom the record is for.
+func (i Inbox) Address() topology.Address {
+	return topology.Address{Workflow: i.Workflow, Desk: i.Desk, Key: i.Key}
 }
 
 var inboxFormat = sync.OnceValue(func() *Format { return newFormat("inbox") })
 
 // Encode returns i as it is written to the inbox topic. It fails for an unknown
-// kind and for an act whose data cannot be stored.
+// kind and for an act or a letter with a value that cannot be stored.
 func (i Inbox) Encode() ([]byte, error) {
-	act, err := optionalAct(i.Act)
-	if err != nil {
-		return nil, fmt.Errorf("encode inbox record: %w", err)
+	w := newRecordWriter(inboxFormat(), 256+len(i.Value))
+	w.enum(slices.Index(inboxKinds, i.Kind), string(i.Kind))
+	w.text(i.Workflow)
+	w.text(i.Desk)
+	w.text(i.Message)
+	w.text(i.Key)
+	w.optionalRecordRef(i.Source)
+	w.optionalBytes(i.Value)
+	writeArray(w, i.Headers, w.header)
+	w.act(i.Act)
+	w.letter(i.Letter)
+	if w.err != nil {
+		return nil, fmt.Errorf("encode inbox record: %w", w.err)
 	}
-	return inboxFormat().encode(fields{
-		"kind": string(i.Kind), "workflow": i.Workflow, "message": i.Message, "key": i.Key,
-		"source":  optionalRecordRef(i.Source),
-		"value":   optional(i.Value != nil, "bytes", i.Value),
-		"headers": arrayOf(i.Headers, headerNative),
-		"act":     act,
-	})
+	return w.b, nil
 }
 
 // DecodeInbox reads what Encode wrote, in this or a former version. An
@@ -55,19 +76,22 @@ func DecodeInbox(b []byte) (Inbox, error) {
 	if err != nil {
 		return Inbox{}, err
 	}
-	act, err := unwrapAct(n, "act")
-	if err != nil {
-		return Inbox{}, fmt.Errorf("decode inbox record: %w", err)
-	}
+	r := &recordReader{}
 	v, _ := unwrap[[]byte](n, "value", "bytes")
-	return Inbox{
+	i := Inbox{
 		Kind:     InboxKind(get[string](n, "kind")),
 		Workflow: get[string](n, "workflow"),
+		Desk:     get[string](n, "desk"),
 		Message:  get[string](n, "message"),
 		Key:      get[string](n, "key"),
 		Source:   unwrapRecordRef(n, "source"),
 		Value:    bytes.Clone(v),
 		Headers:  sliceOf(n, "headers", headerOf),
-		Act:      act,
-	}, nil
+		Act:      r.act(n),
+		Letter:   r.letter(n, "letter"),
+	}
+	if r.err != nil {
+		return Inbox{}, fmt.Errorf("decode inbox record: %w", r.err)
+	}
+	return i, nil
 }

@@ -336,13 +336,23 @@ func (r *recordReader) entry(n fields) *topology.Entry {
 	return e
 }
 
-func (r *recordReader) kept(n fields) *topology.Kept {
-	act, err := unwrapAct(n, "act")
-	if err != nil {
-		r.fail(err)
+func (r *recordReader) act(n fields) *topology.Act {
+	inner, ok := unwrap[fields](n, "act", "rondo.Act")
+	if !ok {
+		return nil
 	}
+	return &topology.Act{
+		Kind:      get[string](inner, "kind"),
+		Principal: get[string](inner, "principal"),
+		Reason:    get[string](inner, "reason"),
+		Step:      get[string](inner, "step"),
+		Data:      r.value(inner, "data"),
+	}
+}
+
+func (r *recordReader) kept(n fields) *topology.Kept {
 	return &topology.Kept{
-		At: instantOf(n, "at"), Event: r.event(n), Act: act, Timer: get[bool](n, "timer"),
+		At: instantOf(n, "at"), Event: r.event(n), Act: r.act(n), Timer: get[bool](n, "timer"),
 		Letter: r.letter(n, "letter"), Until: timerOf(n, "until"),
 	}
 }

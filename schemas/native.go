@@ -65,20 +65,9 @@ type Header struct {
 	Value []byte // nil is a null value
 }
 
-func headerNative(h Header) any {
-	return fields{"key": h.Key, "value": optional(h.Value != nil, "bytes", h.Value)}
-}
-
 func headerOf(n fields) Header {
 	v, _ := unwrap[[]byte](n, "value", "bytes")
 	return Header{Key: get[string](n, "key"), Value: bytes.Clone(v)}
-}
-
-func recordRefNative(r topology.RecordRef) fields {
-	return fields{
-		"topic": r.Topic, "partition": r.Partition, "offset": r.Offset, "time": int64(r.Time),
-		"key": optional(r.Key != nil, "bytes", r.Key),
-	}
 }
 
 func recordRefOf(n fields) topology.RecordRef {
@@ -92,13 +81,6 @@ func recordRefOf(n fields) topology.RecordRef {
 	}
 }
 
-func optionalRecordRef(r *topology.RecordRef) any {
-	if r == nil {
-		return nil
-	}
-	return fields{"rondo.RecordRef": recordRefNative(*r)}
-}
-
 func unwrapRecordRef(n fields, name string) *topology.RecordRef {
 	inner, ok := unwrap[fields](n, name, "rondo.RecordRef")
 	if !ok {
@@ -106,35 +88,4 @@ func unwrapRecordRef(n fields, name string) *topology.RecordRef {
 	}
 	ref := recordRefOf(inner)
 	return &ref
-}
-
-func optionalAct(a *topology.Act) (any, error) {
-	if a == nil {
-		return nil, nil
-	}
-	data, err := valueRecord(a.Data)
-	if err != nil {
-		return nil, fmt.Errorf("data of the act: %w", err)
-	}
-	return fields{"rondo.Act": fields{
-		"kind": a.Kind, "principal": a.Principal, "reason": a.Reason, "step": a.Step, "data": data,
-	}}, nil
-}
-
-func unwrapAct(n fields, name string) (*topology.Act, error) {
-	inner, ok := unwrap[fields](n, name, "rondo.Act")
-	if !ok {
-		return nil, nil
-	}
-	data, err := valueOf(inner["data"])
-	if err != nil {
-		return nil, fmt.Errorf("data of the act: %w", err)
-	}
-	return &topology.Act{
-		Kind:      get[string](inner, "kind"),
-		Principal: get[string](inner, "principal"),
-		Reason:    get[string](inner, "reason"),
-		Step:      get[string](inner, "step"),
-		Data:      data,
-	}, nil
 }

@@ -4,9 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"time"
-
-	"github.com/cockroachdb/apd/v3"
 
 	"rondo/topology"
 	"rondo/topology/value"
@@ -17,6 +14,11 @@ type recordWriter struct {
 	b     []byte
 	parts valueParts
 	err   error
+}
+
+// newRecordWriter begins a record of a format, with room for so many bytes.
+func newRecordWriter(f *Format, room int) *recordWriter {
+	return &recordWriter{b: appendSingleObjectHeader(make([]byte, 0, room), f.current.fingerprint)}
 }
 
 func (w *recordWriter) long(n int64) { w.b = binary.AppendVarint(w.b, n) }
@@ -68,6 +70,32 @@ func (w *recordWriter) recordRef(r topology.RecordRef) {
 	w.long(r.Offset)
 	w.instant(r.Time)
 	w.optionalBytes(r.Key)
+}
+
+func (w *recordWriter) optionalRecordRef(r *topology.RecordRef) {
+	if w.optional(r != nil) {
+		w.recordRef(*r)
+	}
+}
+
+func (w *recordWriter) header(h Header) {
+	w.text(h.Key)
+	w.optionalBytes(h.Value)
+}
+
+// enum writes the number of a symbol; a negative one is no symbol.
+func (w *recordWriter) enum(symbol int, name string) {
+	if symbol < 0 && w.err == nil {
+		w.err = fmt.Errorf("%q is no kind that can be written", name)
+	}
+	w.long(int64(symbol))
+}
+
+// optionalText writes null for "".
+func (w *recordWriter) optionalText(s string) {
+	if w.optional(s != "") {
+		w.text(s)
+	}
 }
 
 // optionalBytes writes null for nil.
@@ -148,85 +176,4 @@ func (w *recordWriter) value(v value.Value) {
 
 func (w *recordWriter) double(f float64) {
 	w.b = binary.LittleEndian.AppendUint64(w.b, math.Float64bits(f))
-}
-
-// valueParts is a value taken apart, as valueWriter does it, but used again for
-// the next one.
-type valueParts struct {
-	shape   []byte
-	ints    []int64
-	doubles []float64
-	texts   []string
-	blobs   [][]byte
-}
-
-func (p *valueParts) reset() {
-	p.shape, p.ints, p.doubles, p.texts, p.blobs = p.shape[:0], p.ints[:0], p.doubles[:0], p.texts[:0], p.blobs[:0]
-}
-
-func (p *valueParts) add(v value.Value, depth int) error {
-	switch v := v.(type) {
-	case nil:
-		p.shape = append(p.shape, shapeNull)
-	case bool:
-		if v {
-			p.shape = append(p.shape, shapeTrue)
-		} else {
-			p.shape = append(p.shape, shapeFalse)
-		}
-	case int64:
-		p.shape, p.ints = append(p.shape, shapeInt), append(p.ints, v)
-	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return value.ErrNotFinite
-		}
-		p.shape, p.doubles = append(p.shape, shapeDouble), append(p.doubles, v)
-	case string:
-		p.shape, p.texts = append(p.shape, shapeText), append(p.texts, v)
-	case []byte:
-		p.shape, p.blobs = append(p.shape, shapeBytes), append(p.blobs, v)
-	case *apd.Decimal:
-		if v.Form != apd.Finite {
-			return value.ErrNotFinite
-		}
-		p.shape, p.texts = append(p.shape, shapeDecimal), append(p.texts, v.String())
-	case time.Time:
-		p.shape, p.ints = append(p.shape, shapeTimestamp), append(p.ints, v.Unix(), int64(v.Nanosecond()))
-	case time.Duration:
-		p.shape, p.ints = append(p.shape, shapeDuration), append(p.ints, int64(v))
-	case []any:
-		return p.addList(v, depth+1)
-	case *value.Map:
-		return p.addMap(v, depth+1)
-	default:
-		return fmt.Errorf("%T is not a value", v)
-	}
-	return nil
-}
-
-func (p *valueParts) addList(list []any, depth int) error {
-	if depth > value.DepthMax {
-		return value.ErrTooDeep
-	}
-	p.shape, p.ints = append(p.shape, shapeList), append(p.ints, int64(len(list)))
-	for _, item := range list {
-		if err := p.add(item, depth); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *valueParts) addMap(m *value.Map, depth int) error {
-	if depth > value.DepthMax {
-		return value.ErrTooDeep
-	}
-	p.shape, p.ints = append(p.shape, shapeMap), append(p.ints, int64(m.Len()))
-	for key, v := range m.All() {
-		p.texts = append(p.texts, key)
-		if err := p.add(v, depth); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -27,89 +27,82 @@ const (
 	shapeMap       = '{'
 )
 
-// valueRecord returns v as goavro takes the record rondo.Value. It fails for
-// what cannot be stored: NaN, infinity, a value nested too deeply.
-func valueRecord(v value.Value) (fields, error) {
-	var w valueWriter
-	if err := w.add(v, 0); err != nil {
-		return nil, err
-	}
-	return fields{
-		"shape": string(w.shape), "ints": w.ints, "doubles": w.doubles, "texts": w.texts, "blobs": w.blobs,
-	}, nil
+// valueParts is a value taken apart into what a record rondo.Value holds.
+type valueParts struct {
+	shape   []byte
+	ints    []int64
+	doubles []float64
+	texts   []string
+	blobs   [][]byte
 }
 
-// valueWriter takes a value apart.
-type valueWriter struct {
-	shape                       []byte
-	ints, doubles, texts, blobs []any
+func (p *valueParts) reset() {
+	p.shape, p.ints, p.doubles, p.texts, p.blobs = p.shape[:0], p.ints[:0], p.doubles[:0], p.texts[:0], p.blobs[:0]
 }
 
-func (w *valueWriter) add(v value.Value, depth int) error {
+// add takes v apart. It fails for what cannot be stored: NaN, infinity, a value
+// nested too deeply.
+func (p *valueParts) add(v value.Value, depth int) error {
 	switch v := v.(type) {
 	case nil:
-		w.shape = append(w.shape, shapeNull)
+		p.shape = append(p.shape, shapeNull)
 	case bool:
-		w.addBool(v)
+		if v {
+			p.shape = append(p.shape, shapeTrue)
+		} else {
+			p.shape = append(p.shape, shapeFalse)
+		}
 	case int64:
-		w.shape, w.ints = append(w.shape, shapeInt), append(w.ints, v)
+		p.shape, p.ints = append(p.shape, shapeInt), append(p.ints, v)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return value.ErrNotFinite
 		}
-		w.shape, w.doubles = append(w.shape, shapeDouble), append(w.doubles, v)
+		p.shape, p.doubles = append(p.shape, shapeDouble), append(p.doubles, v)
+	case string:
+		p.shape, p.texts = append(p.shape, shapeText), append(p.texts, v)
+	case []byte:
+		p.shape, p.blobs = append(p.shape, shapeBytes), append(p.blobs, v)
 	case *apd.Decimal:
 		if v.Form != apd.Finite {
 			return value.ErrNotFinite
 		}
-		w.shape, w.texts = append(w.shape, shapeDecimal), append(w.texts, v.String())
-	case string:
-		w.shape, w.texts = append(w.shape, shapeText), append(w.texts, v)
-	case []byte:
-		w.shape, w.blobs = append(w.shape, shapeBytes), append(w.blobs, v)
+		p.shape, p.texts = append(p.shape, shapeDecimal), append(p.texts, v.String())
 	case time.Time:
-		w.shape, w.ints = append(w.shape, shapeTimestamp), append(w.ints, v.Unix(), int64(v.Nanosecond()))
+		p.shape, p.ints = append(p.shape, shapeTimestamp), append(p.ints, v.Unix(), int64(v.Nanosecond()))
 	case time.Duration:
-		w.shape, w.ints = append(w.shape, shapeDuration), append(w.ints, int64(v))
+		p.shape, p.ints = append(p.shape, shapeDuration), append(p.ints, int64(v))
 	case []any:
-		return w.addList(v, depth+1)
+		return p.addList(v, depth+1)
 	case *value.Map:
-		return w.addMap(v, depth+1)
+		return p.addMap(v, depth+1)
 	default:
 		return fmt.Errorf("%T is not a value", v)
 	}
 	return nil
 }
 
-func (w *valueWriter) addBool(v bool) {
-	if v {
-		w.shape = append(w.shape, shapeTrue)
-	} else {
-		w.shape = append(w.shape, shapeFalse)
-	}
-}
-
-func (w *valueWriter) addList(list []any, depth int) error {
+func (p *valueParts) addList(list []any, depth int) error {
 	if depth > value.DepthMax {
 		return value.ErrTooDeep
 	}
-	w.shape, w.ints = append(w.shape, shapeList), append(w.ints, int64(len(list)))
+	p.shape, p.ints = append(p.shape, shapeList), append(p.ints, int64(len(list)))
 	for _, item := range list {
-		if err := w.add(item, depth); err != nil {
+		if err := p.add(item, depth); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *valueWriter) addMap(m *value.Map, depth int) error {
+func (p *valueParts) addMap(m *value.Map, depth int) error {
 	if depth > value.DepthMax {
 		return value.ErrTooDeep
 	}
-	w.shape, w.ints = append(w.shape, shapeMap), append(w.ints, int64(m.Len()))
+	p.shape, p.ints = append(p.shape, shapeMap), append(p.ints, int64(m.Len()))
 	for key, v := range m.All() {
-		w.texts = append(w.texts, key)
-		if err := w.add(v, depth); err != nil {
+		p.texts = append(p.texts, key)
+		if err := p.add(v, depth); err != nil {
 			return err
 		}
 	}

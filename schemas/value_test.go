@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -9,28 +10,19 @@ import (
 )
 
 func TestValueIsWrittenFlat(t *testing.T) {
-	record, err := valueRecord(mapOf1("a", int64(1), "b", []any{true, "x", nil, false, 1.5, dec("1.10"), []byte{7}, time.Unix(2, 3).UTC(), time.Second, mapOf1()}))
-	if err != nil {
+	var p valueParts
+	if err := p.add(mapOf1("a", int64(1), "b", []any{true, "x", nil, false, 1.5, dec("1.10"), []byte{7}, time.Unix(2, 3).UTC(), time.Second, mapOf1()}), 0); err != nil {
 		t.Fatal(err)
 	}
-	if got := record["shape"]; got != "{i[tsnfdmyTD{" {
-		t.Errorf("shape %s", got)
+	want := valueParts{
+		shape:   []byte("{i[tsnfdmyTD{"),
+		ints:    []int64{2, 1, 10, 2, 3, 1e9, 0},
+		doubles: []float64{1.5},
+		texts:   []string{"a", "b", "x", "1.10"},
+		blobs:   [][]byte{{7}},
 	}
-	for name, want := range map[string][]any{
-		"ints":    {int64(2), int64(1), int64(10), int64(2), int64(3), int64(1e9), int64(0)},
-		"doubles": {1.5},
-		"texts":   {"a", "b", "x", "1.10"},
-	} {
-		got := record[name].([]any)
-		if len(got) != len(want) {
-			t.Errorf("%s: %v, want %v", name, got, want)
-			continue
-		}
-		for i := range got {
-			if got[i] != want[i] {
-				t.Errorf("%s: %v, want %v", name, got, want)
-			}
-		}
+	if !reflect.DeepEqual(p, want) {
+		t.Errorf("got %+v, want %+v", p, want)
 	}
 }
 
