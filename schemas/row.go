@@ -19,11 +19,14 @@ var rowFormat = sync.OnceValue(func() *Format { return newFormat("row") })
 
 // Encode returns r as it is stored. It fails for a value that cannot be.
 func (r Row) Encode() ([]byte, error) {
-	v, err := valueRecord(r.Value)
-	if err != nil {
-		return nil, fmt.Errorf("encode row record: %w", err)
+	w := newRecordWriter(rowFormat(), 256)
+	w.long(int64(r.Partition))
+	w.long(r.Offset)
+	w.value(r.Value)
+	if w.err != nil {
+		return nil, fmt.Errorf("encode row record: %w", w.err)
 	}
-	return rowFormat().encode(fields{"partition": r.Partition, "offset": r.Offset, "value": v})
+	return w.b, nil
 }
 
 // DecodeRow reads what Encode wrote, in this or a former version. An
