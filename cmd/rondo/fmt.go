@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"rondo/topology/diag"
+	"rondo/topology/layout"
+)
+
+func newFmt() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "fmt FILE…",
+		Short: "Write workflow files in the canonical form: quotes, indentation, comments kept",
+		Long: `Print workflow files, or those in folders, in the canonical form: two blanks of
+indentation, quotes where an expression needs them and nowhere else, long
+expressions in blocks. What stands on one line stays there while it fits.
+Comments are kept, and the meaning never changes. - reads standard input.
+
+With -w the files are written anew. With --check those that are not in the form
+are named, and the exit code is 3. A file with errors is shown with them, and
+left as it is.`,
+		Args: someFiles,
+	}
+	var f formatter
+	cmd.Flags().BoolVarP(&f.write, "write", "w", false, "write the files anew in place of printing them")
+	cmd.Flags().BoolVar(&f.check, "check", false, "only name the files that are not in the form")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if f.write && f.check {
+			return usagef("--write and --check exclude each other: choose one")
+		}
+		f.stdin, f.stdout, f.stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+		return f.run(args)
+	}
+	return cmd
+}
+
+// formatter is one run of `rondo fmt`.
+type formatter struct {
+	write, check   bool
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	wrong   bool // a file has errors
+	crooked bool // a file is not in the form
+}
+
+func (f *formatter) run(paths []string) error {
+	for _, path := range paths {
+		if err := f.path(path); err != nil {
+			return err
+		}
+	}
+	if f.wrong || f.check && f.crooked {
+		return said(exitDefinition)
+	}
+	return nil
+}
+
+// path formats a file, the files of a folder, or standard input.
+func (f *formatter) path(path string) error {
+	if path == "-" {
+		src, err := io.ReadAll(f.stdin)
+		if err != nil {
+			return fmt.Errorf("read standard input: %w", err)
+		}
+		return f.format("<stdin>", src, func(out []byte) error { _, err := f.stdout.Write(out); return err })
+	}
+	names, err := definitionNames([]string{path})
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	for _, name := range names {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return &failure{exitUsage, fmt.Errorf("read the definition: %w", err)}
+		}
+		if err := f.format(name, src, func(out []byte) error { return replaceFile(name, out) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *formatter) format(name string, src []byte, save func([]byte) error) error {
+	out, err := layout.Format(name, src)
+	if wrong := new(layout.WrongError); errors.As(err, &wrong) {
+		f.wrong = true
+		return diag.Render(f.stderr, wrong.Findings, func(string) []byte { return src }, isTerminal(f.stderr))
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	changed := !bytes.Equal(src, out)
+	f.crooked = f.crooked || changed
+	switch {
+	case f.check && changed:
+		_, err = fmt.Fprintln(f.stdout, name)
+	case f.write && changed:
+		err = save(out)
+	case !f.check && !f.write:
+		_, err = f.stdout.Write(out)
+	}
+	return err
+}
+
+// replaceFile writes a file in one go: whoever reads it meanwhile sees the old
+// text or the new one, and if the disk is full the old one stays.
+func replaceFile(name string, text []byte) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	target, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	fresh, err := os.CreateTemp(filepath.Dir(target), ".rondo-fmt-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	_, err = fresh.Write(text)
+	err = errors.Join(err, fresh.Chmod(info.Mode().Perm()), fresh.Close())
+	if err == nil {
+		err = os.Rename(fresh.Name(), target)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, errors.Join(err, os.Remove(fresh.Name())))
+	}
+	return nil
+}
