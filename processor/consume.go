@@ -299,10 +299,26 @@ func (b *batch) newest(ctx context.Context, workflow, topic string) (*topology.P
 }
 
 func (b *batch) decide(ctx context.Context, plan *topology.Plan, key string, instance *topology.Instance, in topology.Input, source *kgo.Record) error {
-	return b.stage(ctx, decisionOf{
-		plan: plan, key: key, input: in, source: source,
-		decision: plan.Decide(instance, key, in),
-	})
+	decision, err := b.decideWithTables(ctx, plan, key, instance, in)
+	if err != nil {
+		return err
+	}
+	return b.stage(ctx, decisionOf{plan: plan, key: key, input: in, source: source, decision: decision})
+}
+
+// decideWithTables decides with the definition's tables at hand. While one of
+// them was not read to its end the lane waits, loudly.
+func (b *batch) decideWithTables(ctx context.Context, plan *topology.Plan, key string, instance *topology.Instance, in topology.Input) (topology.Decision, error) {
+	tables := b.tenure.lane.shared.tables
+	found, err := waitFor(ctx, b.tenure.lane, "the tables of "+plan.Definition().Name, func() (*rows, error) { return tables.rowsFor(plan) })
+	if err != nil {
+		return topology.Decision{}, err
+	}
+	if found != nil {
+		in.Tables = found
+	}
+	decision := plan.Decide(instance, key, in)
+	return decision, found.failed()
 }
 
 // consumeInbox decides what another lane has sent on.
@@ -464,7 +480,11 @@ func (b *batch) fireOne(ctx context.Context, instance *topology.Instance, due to
 		return err
 	}
 	in := topology.Input{At: b.tenure.now(), Timer: !instance.Owes()}
-	d := decisionOf{plan: plan, key: instance.Key, input: in, decision: plan.Decide(instance, instance.Key, in)}
+	decision, err := b.decideWithTables(ctx, plan, instance.Key, instance, in)
+	if err != nil {
+		return err
+	}
+	d := decisionOf{plan: plan, key: instance.Key, input: in, decision: decision}
 	if !d.decision.Changed {
 		return fmt.Errorf("a timer of %s that was due at %s changed nothing, and would fire for ever",
 			instanceKey(instance.Workflow, instance.Key), due.Time().Format(time.RFC3339Nano))

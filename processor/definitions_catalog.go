@@ -297,3 +297,15 @@ func (c *Catalog) Sources() []string { return c.set.Load().sources }
 // Blocked is not nil where records of a topic must wait: a definition that may
 // read it is deployed and cannot be used by this node.
 func (c *Catalog) Blocked(topic string) error { return c.set.Load().blocked[topic] }
+
+// tablesOf returns the tables of a plan, in the order of its file.
+func (c *Catalog) tablesOf(plan *topology.Plan) []tableSource { return c.set.Load().tables[plan] }
+
+// allTables returns the tables of all definitions, in no order.
+func (c *Catalog) allTables() []tableSource {
+	var out []tableSource
+	for _, sources := range c.set.Load().tables {
+		out = append(out, sources...)
+	}
+	return out
+}

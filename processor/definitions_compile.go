@@ -39,6 +39,7 @@ func (e *DefinitionError) Error() string {
 type compiledDefinition struct {
 	plan    *topology.Plan
 	readers map[string]*schemas.Reader // by topic
+	tables  []tableSource              // in the order of the file
 }
 
 // definitionCompiler compiles definitions for one application. It may be used
@@ -122,19 +123,28 @@ func (c *definitionCompiler) check(ctx context.Context, def *topology.Definition
 	if err != nil && !list.HasErrors() {
 		list = append(list, schemaFinding(def, err))
 	}
-	return &compiledDefinition{plan, readers}, list.Sorted(), nil
+	tables, err := c.tablesOf(def)
+	if err != nil && !list.HasErrors() {
+		list = append(list, schemaFinding(def, err))
+	}
+	return &compiledDefinition{plan, readers, tables}, list.Sorted(), nil
 }
 
 func passingSchemaError(err error) bool {
 	return errors.Is(err, schemas.ErrRegistryUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// schemaFinding puts an error about schemas at the message that it names.
+// schemaFinding puts an error about schemas at the message or table that it names.
 func schemaFinding(def *topology.Definition, err error) diag.Diagnostic {
 	d := diag.Diagnostic{Code: CodeSchema, Pos: def.Pos, Length: 1, Message: err.Error()}
 	for _, m := range def.Messages {
 		if strings.HasPrefix(err.Error(), "message "+m.Name+":") {
 			d.Pos, d.Length = m.Pos, len(m.Name)
+		}
+	}
+	for _, t := range def.Tables {
+		if strings.HasPrefix(err.Error(), "table "+t.Name+":") {
+			d.Pos, d.Length = t.Pos, len(t.Name)
 		}
 	}
 	return d
@@ -181,4 +191,38 @@ func readerKey(topic string, messages []*topology.Message, files map[string][]by
 		fmt.Fprintf(h, "%q%q", name, files[name])
 	}
 	return string(h.Sum(nil))
+}
+
+// tablesOf returns the tables of a definition, each with a reader for its rows.
+func (c *definitionCompiler) tablesOf(def *topology.Definition) ([]tableSource, error) {
+	var out []tableSource
+	for _, t := range def.Tables {
+		source, err := c.table(t, def.Files)
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", t.Name, err)
+		}
+		out = append(out, source)
+	}
+	return out, nil
+}
+
+// table makes the reader of a table's rows: to it, rows are the only message of
+// their topic.
+func (c *definitionCompiler) table(t *topology.Table, files map[string][]byte) (tableSource, error) {
+	rows := []*topology.Message{{Name: "rows", Topic: t.Topic, Format: t.Format, Schema: t.Schema}}
+	if t.Schema == "" && t.Format != "" && t.Format != "avro" {
+		files = nil // they have no say, and tables that differ in them are one
+	}
+	key := readerKey(t.Topic, rows, files)
+	source := tableSource{name: t.Name, topic: t.Topic, id: fmt.Sprintf("%s#%x", t.Topic, key[:8])}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if source.reader = c.readers[key]; source.reader != nil {
+		return source, nil
+	}
+	var err error
+	if source.reader, err = schemas.NewReader(rows, files, c.registry); err == nil {
+		c.readers[key] = source.reader
+	}
+	return source, err
 }

@@ -15,6 +15,7 @@ type definitionSet struct {
 	newest  map[string]*topology.Plan // by workflow
 	routes  map[string][]Route        // by topic
 	sources []string
+	tables  map[*topology.Plan][]tableSource
 	blocked map[string]error // by topic
 }
 
@@ -24,6 +25,7 @@ func newDefinitionSet(entries map[string]definitionEntry) *definitionSet {
 		newest:  map[string]*topology.Plan{},
 		routes:  map[string][]Route{},
 		blocked: map[string]error{},
+		tables:  map[*topology.Plan][]tableSource{},
 	}
 	workflow := ""
 	for _, e := range ordered(entries) {
@@ -52,6 +54,9 @@ func (s *definitionSet) add(e definitionEntry, newest bool) {
 	s.plans[definitionKey(e.workflow, e.version)] = plan
 	if newest {
 		s.newest[e.workflow] = plan
+	}
+	if len(e.compiled.tables) > 0 {
+		s.tables[plan] = e.compiled.tables
 	}
 	for _, topic := range plan.Reads() {
 		s.routes[topic] = append(s.routes[topic], Route{e.workflow, plan, e.compiled.readers[topic]})

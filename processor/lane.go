@@ -23,6 +23,7 @@ type shared struct {
 	topics    OwnTopics
 	cluster   *cluster
 	catalog   *Catalog
+	tables    *tables
 	fetcher   *fetcher
 	store     *statestore.Store
 	metrics   *metrics

@@ -27,6 +27,8 @@ type metrics struct {
 	takeoverTime  prometheus.Histogram
 	partitions    *prometheus.GaugeVec // phase
 	restoreBehind prometheus.Gauge
+	tableLag      *prometheus.GaugeVec   // topic
+	tableRefused  *prometheus.CounterVec // topic
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -62,10 +64,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		restoreBehind: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "rondo", Name: "restore_remaining_records", Help: "Changelog offsets still to be restored on this node.",
 		}),
+		tableLag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "rondo", Name: "table_lag_records", Help: "Offsets of a table's topic that this node has not read yet.",
+		}, []string{"topic"}),
+		tableRefused: counters("table_records_refused_total", "Records of a table's topic that cannot be rows: not decodable, or without a key that is text.", "topic"),
 	}
 	r.MustRegister(m.decisions, m.commands, m.incidents, m.deadLetters, m.skipped, m.forwarded, m.timersFired,
 		m.timersHeld, m.timerLateness, m.commits, m.commitSeconds, m.commitRecords, m.aborts, m.takeovers,
-		m.takeoverTime, m.partitions, m.restoreBehind)
+		m.takeoverTime, m.partitions, m.restoreBehind, m.tableLag, m.tableRefused)
 	return m
 }
 

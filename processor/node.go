@@ -25,6 +25,7 @@ type Node struct {
 
 	mu         sync.Mutex // guards what follows; never held across I/O
 	membership *membership
+	tables     *tables
 	joining    string // what Run is doing before it has joined
 }
 
@@ -123,6 +124,24 @@ func (n *Node) runWith(ctx context.Context, store *statestore.Store) error {
 		newClient: n.newClient,
 		clock:     time.Now,
 	}
+	s.tables = newTables(s)
+	return n.withTables(ctx, s)
+}
+
+// withTables reads the tables to their end before the node takes partitions over
+// that could not decide without them.
+func (n *Node) withTables(ctx context.Context, s *shared) error {
+	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
+	defer s.tables.wait()
+	defer stopWorking()
+	if err := s.tables.forget(s.catalog.allTables()); err != nil {
+		return err
+	}
+	s.tables.start(working)
+	s.tables.follow(s.catalog.allTables())
+	if s.tables.await(ctx, n.doing) != nil {
+		return nil // told to stop
+	}
 	return n.member(ctx, s)
 }
 
@@ -142,7 +161,7 @@ func (n *Node) member(ctx context.Context, s *shared) error {
 		return err
 	}
 	n.mu.Lock()
-	n.membership, n.joining = m, ""
+	n.membership, n.tables, n.joining = m, s.tables, ""
 	n.mu.Unlock()
 	n.log.Info("joined", "group", n.config.App, "topics", s.catalog.Sources())
 
@@ -165,6 +184,7 @@ func (n *Node) attend(ctx context.Context, m *membership, s *shared) error {
 		case err := <-s.catalog.Failed():
 			return fmt.Errorf("follow the definitions topic: %w", err)
 		case <-ticker.C:
+			s.tables.follow(s.catalog.allTables())
 			m.subscribe(ctx, s.catalog.Sources())
 			n.observe()
 		case <-refresher.C:
@@ -197,10 +217,14 @@ func (n *Node) observe() {
 // Status tells how the node is doing.
 func (n *Node) Status() Status {
 	n.mu.Lock()
-	m, joining := n.membership, n.joining
+	m, tables, joining := n.membership, n.tables, n.joining
 	n.mu.Unlock()
 	if m == nil {
 		return Status{Live: true, Reason: joining}
 	}
-	return m.status()
+	status := m.status()
+	if what := tables.loading(); what != "" && status.Ready {
+		status.Ready, status.Reason = false, what
+	}
+	return status
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"rondo/topology"
@@ -33,10 +34,11 @@ const (
 	DefinitionsTopic TopicKind = "definitions"
 	DeadLettersTopic TopicKind = "dead-letters"
 	MessagesTopic    TopicKind = "messages" // of the users: named by definitions
+	TableTopic       TopicKind = "table"    // of the users: named by the tables of definitions
 )
 
 // Own reports whether topics of this kind belong to Rondo alone.
-func (k TopicKind) Own() bool { return k != MessagesTopic }
+func (k TopicKind) Own() bool { return k != MessagesTopic && k != TableTopic }
 
 // TopicName is the name of an own topic of application app.
 func TopicName(app string, kind TopicKind) string { return app + "." + string(kind) }
@@ -64,9 +66,9 @@ type Topic struct {
 	Partitions  int
 	Replication int
 	Configs     map[string]string // the topic's own settings; the rest is the broker's
-	Read        bool              // of a MessagesTopic: some definition takes events from it
-	Written     bool              // of a MessagesTopic: some definition sends commands to it
-	Workflows   []string          // of a MessagesTopic: whose definitions name it
+	Read        bool              // of a topic of the users: some definition takes events from it
+	Written     bool              // of a topic of the users: some definition sends commands to it
+	Workflows   []string          // of a topic of the users: whose definitions name it
 }
 
 // Topics lists the topics that an application with these plans needs, its own
@@ -127,6 +129,10 @@ func (c Config) messages(plans []*topology.Plan) []Topic {
 		}
 		for _, name := range plan.Writes() {
 			at(name, workflow).Written = true
+		}
+		for _, table := range plan.Definition().Tables {
+			t := at(table.Topic, workflow)
+			t.Kind, t.Configs["cleanup.policy"] = TableTopic, "compact"
 		}
 	}
 	var out []Topic
@@ -241,6 +247,9 @@ func (t Topic) compareMessages(o observed, add addFinding) {
 	}
 	if t.Read && (o.configs["cleanup.policy"] == "compact" || o.configs["cleanup.policy"] == "compact,delete") {
 		add(Warning, "is compacted and read for events: of several events of a key, all but the last may vanish before they are read")
+	}
+	if have := o.configs["cleanup.policy"]; t.Kind == TableTopic && o.configs != nil && !strings.Contains(have, "compact") {
+		add(Warning, "holds a table and has cleanup.policy %s: rows older than its retention vanish, and it grows with every change; set it to compact", have)
 	}
 }
 
