@@ -21,8 +21,53 @@ func (p *pass) makeEntry(b *Branch, n *node, command string, done bool) {
 	inst := p.edit()
 	inst.Made++
 	inst.Entries = append(slices.Clip(inst.Entries), &Entry{
-		Seq: inst.Made, Place: n.place, Branch: b.ID, Command: command, Done: done, Vars: p.snapshot(b, n),
+		Seq: inst.Made, Place: n.place, Branch: b.ID, Line: p.lineOf(b), Command: command, Done: done, Vars: p.snapshot(b, n),
 	})
+}
+
+// lineOf are the branches in which b runs, itself the last; none for the main line.
+func (p *pass) lineOf(b *Branch) []Side {
+	side := Side{Branch: b.ID, Visit: b.ID, Place: b.Place}
+	switch b.Kind {
+	case BranchAnytime:
+		return []Side{side}
+	case BranchFork, BranchIteration:
+		parent, _ := p.origin(b)
+		if parent == nil {
+			return nil
+		}
+		side.Visit = parent.top().Mark
+		return append(p.lineOf(parent), side)
+	}
+	return nil
+}
+
+// hasEntries reports whether b, or a branch that it has begun, has done something
+// that can be undone. Entries are younger than the branch.
+func (p *pass) hasEntries(b *Branch) bool {
+	for i := len(p.inst.Entries) - 1; i >= 0 && p.inst.Entries[i].Seq > b.ID; i-- {
+		if p.inst.Entries[i].depthOf(b.ID) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// depthOf is 1 + where a branch stands in the line of e; 0 if it does not.
+func (e *Entry) depthOf(branch int64) int {
+	return 1 + slices.IndexFunc(e.Line, func(s Side) bool { return s.Branch == branch })
+}
+
+// replaceEntry puts an entry in the place of the one with its number.
+func (p *pass) replaceEntry(entry *Entry) {
+	for i, e := range p.inst.Entries {
+		if e.Seq == entry.Seq {
+			inst := p.edit()
+			inst.Entries = slices.Clone(inst.Entries)
+			inst.Entries[i] = entry
+			return
+		}
+	}
 }
 
 // entryOf returns the index of the entry of a command, or -1.
@@ -41,7 +86,8 @@ func (p *pass) snapshot(b *Branch, n *node) *value.Map {
 	var out value.MapBuilder
 	out.Grow(len(n.kept))
 	for _, name := range n.kept {
-		out.Add(name, p.env.variable(name))
+		v, _ := p.env.Lookup(name)
+		out.Add(name, v)
 	}
 	m, _, _ := out.Map()
 	return m
@@ -55,9 +101,7 @@ func (p *pass) confirmEntry(b *Branch, n *node, command string) {
 	}
 	entry := *p.inst.Entries[i]
 	entry.Done, entry.Vars = true, p.snapshot(b, n)
-	inst := p.edit()
-	inst.Entries = slices.Clone(inst.Entries)
-	inst.Entries[i] = &entry
+	p.replaceEntry(&entry)
 }
 
 // dropEntry forgets the entry of a command: nothing was done, or it is undone.
@@ -69,20 +113,13 @@ func (p *pass) dropEntry(command string) {
 }
 
 // finishEntry makes the entry of a step that has none while it is at work: of
-// all but calls and blocks.
+// all but calls and what only holds other steps.
 func (p *pass) finishEntry(b *Branch, n *node) {
 	switch n.word.(type) {
-	case *calling, *grouping:
+	case *calling, *grouping, branching:
 		return
 	}
 	p.makeEntry(b, n, b.commandOf(n), true)
-}
-
-// undoing is the bare word `compensate`: it undoes where it stands, the newest
-// first.
-type undoing struct {
-	plain
-	scope *node // the step or block whose `catch` it stands in; nil: everything
 }
 
 // undoScope is what a `compensate` at n undoes.
@@ -100,46 +137,6 @@ func undoScope(n *node) *node {
 	return nil
 }
 
-func (u *undoing) enter(p *pass, b *Branch, n *node)  { u.undoNext(p, b, n) }
-func (u *undoing) resume(p *pass, b *Branch, n *node) { u.undoNext(p, b, n) }
-
-// undoNext begins the compensation of the newest entry, or ends the step when
-// none is left.
-func (u *undoing) undoNext(p *pass, b *Branch, _ *node) {
-	entry := p.newestEntry(b, u.scope)
-	if entry == nil {
-		p.done(b)
-		return
-	}
-	n := p.plan.nodes[entry.Place].undo
-	p.note("undo", n.place, "")
-	p.push(b, Frame{Place: n.place, Entry: entry})
-	p.reactIn(b, n)
-}
-
-// newestEntry returns the newest entry within scope that was made since b has
-// entered scope; nil if there is none.
-func (p *pass) newestEntry(b *Branch, scope *node) *Entry {
-	mark := int64(0)
-	if scope != nil {
-		for i := range b.Frames {
-			if b.Frames[i].Place == scope.place {
-				mark = b.Frames[i].Mark
-			}
-		}
-	}
-	for i := len(p.inst.Entries) - 1; i >= 0; i-- {
-		entry := p.inst.Entries[i]
-		if entry.Seq <= mark {
-			return nil
-		}
-		if scope == nil || p.plan.nodes[entry.Place].within(scope) {
-			return entry
-		}
-	}
-	return nil
-}
-
 // within reports whether n is scope or in it.
 func (n *node) within(scope *node) bool {
 	for n != nil && n != scope {
@@ -150,15 +147,6 @@ func (n *node) within(scope *node) bool {
 		}
 	}
 	return n != nil
-}
-
-// undone is where the compensation of an entry has run through and was left: the
-// entry goes, and the next one follows.
-func (p *pass) undone(b *Branch, entry *Entry) {
-	inst := p.edit()
-	inst.Entries = slices.DeleteFunc(slices.Clone(inst.Entries), func(e *Entry) bool { return e.Seq == entry.Seq })
-	p.note("undone", entry.Place, "")
-	b.Next = b.top().Place
 }
 
 // isUndoing reports whether a compensation is running.

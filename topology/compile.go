@@ -28,14 +28,17 @@ func Compile(def *Definition, options Options) (*Plan, diag.List) {
 			nodes:      make(map[string]*node),
 			listeners:  make(map[string]listenSet),
 		},
-		scopes: make(map[context]scope),
+		scopes:     newScopes(def),
+		names:      make(map[context]scope),
+		settingsOf: make(map[string][]setting),
 	}
-	c.variables()
+	c.plan.vars = c.scopes.list[0].owned
 	c.messages()
 	c.workflow()
 	c.settings()
 	c.resolve()
 	c.routes()
+	c.checkScopes()
 	if c.found.HasErrors() {
 		return nil, c.found.Sorted()
 	}
@@ -48,11 +51,12 @@ type compiler struct {
 	plan  *Plan
 	found diag.List
 
-	vars   []string   // of the workflow's scope, sorted
-	locals [][]string // of each `anytime` reaction: those that only it sets
-	scopes map[context]scope
+	scopes     *scopes
+	names      map[context]scope
+	settingsOf map[string][]setting // by variable
 
 	order   int
+	depth   int // of the list being compiled
 	listens []*node
 	jumps   []jump
 	reads   map[string]bool // of the compensation being compiled; nil outside
@@ -66,8 +70,8 @@ type jump struct {
 
 // context is what an expression can refer to beyond variables.
 type context struct {
-	event, failure, command, undoes bool
-	local                           int // 1 + the index of the `anytime` reaction; 0: none
+	event, failure, command, undoes, index bool
+	scope                                  int // of its variables
 }
 
 func (c *compiler) report(at diag.Pos, length int, code, help, format string, args ...any) {
@@ -81,8 +85,9 @@ func (c *compiler) workflow() {
 	c.plan.top = c.list(c.def.Do, nil, nil, context{})
 	c.plan.start = c.rules(c.def.Start, "start", roleStart, nil, context{event: true})
 	c.plan.catch = c.rules(c.def.Catch, "catch", roleCatch, nil, context{failure: true})
-	for i, r := range c.anytimeRules() {
-		c.plan.anytime = append(c.plan.anytime, r.compile(c, context{event: true, local: i + 1}))
+	for _, r := range c.anytimeRules() {
+		scope := c.scopes.anytime[r.rule.Alternatives[r.alternative]]
+		c.plan.anytime = append(c.plan.anytime, r.compile(c, context{event: true, scope: scope}))
 	}
 	c.plan.anytime = mergeRules(c.plan.anytime)
 	c.plan.uncaught = c.node(&Step{Pos: c.def.Pos, Action: &Undo{Pos: c.def.Pos}}, "uncaught", roleUncaught, nil, context{failure: true})
@@ -152,6 +157,12 @@ func (c *compiler) rules(rules []*Rule, place string, role role, owner *node, ct
 // to outer.
 func (c *compiler) list(steps []*Step, owner *node, outer *list, ctx context) *list {
 	l := &list{owner: owner, outer: outer, names: make(map[string]*node)}
+	c.depth++
+	defer func() { c.depth-- }()
+	if c.depth == nestingOfBlocks+1 {
+		c.report(owner.step.Pos, len(owner.place), codeTooDeep, "move inner steps further out",
+			"blocks, branches and loops are nested more than %d deep", nestingOfBlocks)
+	}
 	for _, step := range steps {
 		n := c.stepIn(l, step, ctx)
 		if len(l.steps) > 0 {
@@ -232,12 +243,16 @@ func (c *compiler) word(n *node, ctx context) word {
 		return c.choice(n, action, ctx)
 	case *Block:
 		return c.block(n, action, ctx)
+	case *Fork:
+		return c.fork(n, action, ctx)
+	case *For:
+		return c.loop(n, action, ctx)
 	case *Raise:
 		return c.raise(action, ctx)
 	case *End:
 		return c.end(action, ctx)
 	case *Undo:
-		return &undoing{scope: undoScope(n)}
+		return &undoing{scope: undoScope(n), line: n.role == roleLine}
 	}
 	c.report(n.step.Pos, len(n.step.Name), codeNotInThisVersion, "", "step %q does something that this version does not know", n.place)
 	return nothing{}
@@ -268,7 +283,6 @@ func (c *compiler) settings() {
 	if c.def.Keep != nil {
 		c.plan.keep = c.def.Keep.Duration
 	}
-	c.plan.vars = c.vars
 }
 
 // messages compiles the attributes of messages.
@@ -337,34 +351,6 @@ func (c *compiler) message(name string, at diag.Pos) *message {
 	return m
 }
 
-// variables finds out to which scope each variable belongs: to the workflow's,
-// unless only one `anytime` reaction sets it.
-func (c *compiler) variables() {
-	set := make(map[string]bool)
-	note := func(s *Step) {
-		for _, a := range s.Set {
-			set[a.Name] = true
-		}
-	}
-	walkRules(c.def.Start, note)
-	walkSteps(c.def.Do, note)
-	walkRules(c.def.Catch, note)
-	c.vars = sortedKeys(set)
-	for _, r := range c.def.Anytime {
-		for _, alternative := range r.Alternatives {
-			own := make(map[string]bool)
-			walkStep(alternative, func(s *Step) {
-				for _, a := range s.Set {
-					if !set[a.Name] {
-						own[a.Name] = true
-					}
-				}
-			})
-			c.locals = append(c.locals, sortedKeys(own))
-		}
-	}
-}
-
 func sortedKeys[V any](set map[string]V) []string {
 	out := make([]string, 0, len(set))
 	for k := range set {
@@ -372,11 +358,6 @@ func sortedKeys[V any](set map[string]V) []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// isLocal reports whether a variable belongs to the branch in which it is set.
-func (c *compiler) isLocal(name string, ctx context) bool {
-	return ctx.local > 0 && !slices.Contains(c.vars, name)
 }
 
 func walkDefinition(def *Definition, visit func(*Step)) {
@@ -409,6 +390,12 @@ func walkStep(s *Step, visit func(*Step)) {
 	case *Switch:
 		walkSteps(action.Alternatives, visit)
 	case *Block:
+		walkSteps(action.Do, visit)
+	case *Fork:
+		for _, branch := range action.Branches {
+			walkSteps(branch.Do, visit)
+		}
+	case *For:
 		walkSteps(action.Do, visit)
 	}
 	walkRules(s.Catch, visit)
@@ -471,9 +458,36 @@ func (t *template) fixed() bool { return t.formula == nil && !t.isList && !t.isM
 func (c *compiler) assignments(set []Assignment, ctx context) []assignment {
 	var out []assignment
 	for _, a := range set {
-		out = append(out, assignment{a.Name, c.isLocal(a.Name, ctx), c.template(a.Value, ctx)})
+		out = append(out, c.assignment(a, ctx, c.template(a.Value, ctx)))
 	}
 	return out
+}
+
+// assignment compiles what sets a variable within a context.
+func (c *compiler) assignment(a Assignment, ctx context, v *template) assignment {
+	c.noteSetting(a, ctx, v)
+	return assignment{a.Name, c.scopes.hops(ctx.scope, a.Name), v}
+}
+
+// outerList is where a jump out of the lists of n goes on: what runs beside the
+// main line cannot jump into it.
+func (n *node) outerList() *list {
+	if n.role == roleAnytime {
+		return nil
+	}
+	return n.jumps
+}
+
+// notEmpty reports a list that has no steps, where there must be some.
+func (c *compiler) notEmpty(steps []*Step, at diag.Pos, name string) {
+	if len(steps) == 0 {
+		c.report(at, len(name), codeEmptyValue, "write at least one step", "%s has no steps", name)
+	}
+}
+
+// undoLines compiles what undoes one branch of the fork or loop n.
+func (c *compiler) undoLines(n *node, ctx context) {
+	n.lines = c.node(&Step{Pos: n.step.Pos, Action: &Undo{Pos: n.step.Pos}}, n.place+".undo", roleLine, n, context{failure: true, scope: ctx.scope})
 }
 
 func (c *compiler) moment(w *When, ctx context) *moment {

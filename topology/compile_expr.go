@@ -20,6 +20,7 @@ const (
 	nameCommand  = "command"
 	nameError    = "error"
 	nameUndoes   = "undoes"
+	nameIndex    = "index"
 )
 
 // formula compiles an expression of an instance; nil stays nil.
@@ -66,13 +67,13 @@ func (c *compiler) compile(e *Expr, s scope, compile compileFunc) *formula {
 
 // scope returns the names of a context.
 func (c *compiler) scope(ctx context) scope {
-	if s, ok := c.scopes[ctx]; ok {
+	if s, ok := c.names[ctx]; ok {
 		return s
 	}
 	names := []string{nameKey, nameNow, nameInstance}
-	names = append(names, c.vars...)
-	if ctx.local > 0 {
-		names = append(names, c.locals[ctx.local-1]...)
+	names = append(names, c.scopes.visible(ctx.scope)...)
+	if ctx.index {
+		names = append(names, nameIndex)
 	}
 	if ctx.event {
 		names = append(names, nameEvent, nameHeaders, nameRecord)
@@ -87,18 +88,19 @@ func (c *compiler) scope(ctx context) scope {
 		names = append(names, nameUndoes)
 	}
 	s := expr.NewScope(names...)
-	c.scopes[ctx] = s
+	c.names[ctx] = s
 	return s
 }
 
 // compensation compiles how a step is undone, and notes which variables that
 // reads: they are kept as they are when there is something to undo.
 func (c *compiler) compensation(n *node, ctx context) {
-	ctx = context{failure: true, undoes: true, local: ctx.local}
+	ctx = context{failure: true, undoes: true, scope: ctx.scope, index: ctx.index}
 	c.reads = make(map[string]bool)
 	n.undo = c.node(n.step.Compensate, n.place+".compensate", roleCompensation, nil, ctx)
+	visible := append(c.scopes.visible(ctx.scope), nameIndex)
 	for _, name := range sortedKeys(c.reads) {
-		if slices.Contains(c.vars, name) || ctx.local > 0 && slices.Contains(c.locals[ctx.local-1], name) {
+		if slices.Contains(visible, name) {
 			n.kept = append(n.kept, name)
 		}
 	}

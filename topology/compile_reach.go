@@ -23,6 +23,9 @@ func (c *compiler) reach() {
 		if l, isListen := n.word.(*listening); isListen && l.until != nil {
 			n.rescued.addAll(n.reach) // it listens on after a reaction
 		}
+		n.behind = newListenSet(g.size)
+		n.behind.addAll(g.behind[n].listens)
+		n.behind.addAll(n.rescued)
 	}
 	p.aside = g.union(alternativesOf(p.anytime))
 	p.rescue = g.union(alternativesOf(p.catch))
@@ -69,8 +72,10 @@ func (g *wayGraph) link(n *node) {
 	for _, r := range alternativesOf(n.catch) {
 		lead(here, g.inside[r])
 	}
-	if body := n.word.body(); body != nil && len(body.steps) > 0 {
-		lead(here, g.inside[body.steps[0]])
+	for _, l := range n.word.lists() {
+		if len(l.steps) > 0 {
+			lead(here, g.inside[l.steps[0]])
+		}
 	}
 	if _, undoes := n.word.(*undoing); undoes {
 		g.linkCompensations(here)
@@ -113,13 +118,16 @@ func first(l *list) *node {
 	return l.steps[0]
 }
 
-// linkNext leads to a step, or to the end of its list.
+// linkNext leads to a step, or to the end of its list. What comes behind a branch
+// or an iteration, others included, is reached by the step that has begun it.
 func (g *wayGraph) linkNext(next *node, l *list, after *way) {
 	switch {
 	case next != nil:
 		lead(after, g.inside[next])
 	case l != nil && l.owner != nil:
-		lead(after, g.behind[l.owner])
+		if _, branches := l.owner.word.(branching); !branches {
+			lead(after, g.behind[l.owner])
+		}
 	}
 }
 

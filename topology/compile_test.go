@@ -159,7 +159,7 @@ catch:
 
 // Literals are put together once, when the plan is made.
 func TestTemplatesWithoutExpressionsAreLiterals(t *testing.T) {
-	c := &compiler{scopes: map[context]scope{}}
+	c := &compiler{names: map[context]scope{}}
 	in := &Template{Map: []Field{{Name: "b", Value: &Template{List: []*Template{{Literal: int64(1)}, {Literal: "x"}}}}, {Name: "a", Value: &Template{Map: []Field{}}}}}
 	out := c.template(in, context{})
 	if !out.fixed() || value.Format(out.literal) != `{a: {}, b: [1, "x"]}` {

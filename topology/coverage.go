@@ -56,7 +56,9 @@ func (p *Plan) Spots() []Spot {
 func (p *Plan) Places() []string {
 	out := make([]string, 0, len(p.nodes))
 	for _, place := range sortedKeys(p.nodes) {
-		if p.nodes[place].role != roleUncaught {
+		switch p.nodes[place].role {
+		case roleUncaught, roleLine:
+		default:
 			out = append(out, place)
 		}
 	}

@@ -47,8 +47,10 @@ func (p *pass) knowsPlaces() bool {
 				return p.strange(b.Frames[i].Place)
 			}
 		}
-		if b.Next != "" && p.plan.nodes[b.Next] == nil {
-			return p.strange(b.Next)
+		for _, place := range [...]string{b.Next, b.Place} {
+			if place != "" && p.plan.nodes[place] == nil {
+				return p.strange(place)
+			}
 		}
 	}
 	return true
@@ -332,7 +334,7 @@ func (p *pass) offer(b *Branch, e *Event) bool {
 }
 
 // longestFirst returns the branches whose step waits for a message, appended to
-// out: the longest waiting first, then in the order of the file.
+// out: the longest waiting first, then in the order of the file and of index.
 func (p *pass) longestFirst(out []*Branch, message string) []*Branch {
 	for _, b := range p.inst.Branches {
 		f := b.top()
@@ -385,15 +387,23 @@ func (p *pass) canBeHeard(message string) bool {
 	}
 	for _, b := range p.inst.Branches {
 		for i := range b.Frames {
-			n := p.plan.nodes[b.Frames[i].Place]
-			reach := n.rescued
-			if i == len(b.Frames)-1 {
-				reach = n.reach
-			}
-			if reach.meets(listens, refused) {
+			if p.reachOf(&b.Frames[i], i == len(b.Frames)-1).meets(listens, refused) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// reachOf is the listens that can still come from where an instance stands in f.
+// Branches that have begun speak for themselves.
+func (p *pass) reachOf(f *Frame, innermost bool) listenSet {
+	n := p.nodeOf(f)
+	switch {
+	case !innermost:
+		return n.rescued
+	case f.Loop != nil && !f.Loop.hasMore():
+		return n.behind
+	}
+	return n.reach
 }

@@ -31,6 +31,7 @@ func (p *pass) fail(f *Failure) {
 // end ends the instance: all else is cancelled, nothing is compensated. What was
 // held for a step is late now.
 func (p *pass) end(status Status, f *Failure) {
+	p.ending = true
 	p.cancelAll()
 	inst := p.edit()
 	for _, k := range inst.Held {

@@ -77,7 +77,7 @@ func (p *pass) raise(b *Branch, depth int, f *Failure) bool {
 			return p.compensationFails(b, d, n, f)
 		}
 	}
-	return p.raiseToWorkflow(f)
+	return p.raiseOut(b, f)
 }
 
 // handler returns the alternative of a `catch` that handles an error, or nil:
@@ -116,14 +116,17 @@ func (p *pass) handle(b *Branch, depth int, handler *node, f *Failure) {
 	for len(b.Frames) > depth+1 {
 		p.leave(b)
 	}
-	p.close(b.top())
+	p.close(b)
 	b.Next = ""
 	p.push(b, Frame{Place: handler.place, Error: f})
 	p.reactIn(b, handler)
 }
 
-// close ends the waiting of a step: its timers are gone, and its call is over.
-func (p *pass) close(f *Frame) {
+// close ends the waiting of the step where b stands: its timers and branches are
+// gone, and its call is over.
+func (p *pass) close(b *Branch) {
+	p.letGo(b)
+	f := b.top()
 	f.Timeout, f.Wake = Timer{}, Timer{}
 	if f.Call != nil && !f.Call.Over {
 		call := *f.Call
@@ -131,6 +134,15 @@ func (p *pass) close(f *Frame) {
 		f.Call = &call
 		p.note("doubt", f.Place, "")
 	}
+}
+
+// letGo ends the branches of the step where b stands.
+func (p *pass) letGo(b *Branch) {
+	f := b.top()
+	former := *f
+	f.Loop = nil
+	n := p.nodeOf(f)
+	n.word.left(p, b, n, &former)
 }
 
 // raiseToWorkflow cancels everything and begins the workflow's `catch`, or, if
@@ -153,7 +165,7 @@ func (p *pass) raiseToWorkflow(f *Failure) bool {
 	if handler != p.plan.uncaught {
 		p.note("catch", handler.place, "")
 	}
-	p.cancelAll()
+	p.cancelForward()
 	main := p.mainLine()
 	p.push(main, Frame{Place: handler.place, Error: f})
 	p.reactIn(main, handler)
@@ -217,6 +229,7 @@ func (p *pass) ordered(b *Branch, n *node) bool {
 		return true
 	}
 	p.note("skip", n.place, "")
+	p.letGo(b)
 	p.passOn(b, n, n.fixedThen())
 	return true
 }

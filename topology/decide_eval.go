@@ -55,6 +55,8 @@ func (e *environment) Lookup(name string) (value.Value, bool) {
 		return e.handled().value(), true
 	case nameUndoes:
 		return e.undoes(), true
+	case nameIndex:
+		return e.index(), true
 	}
 	return e.variable(name), true
 }
@@ -62,32 +64,47 @@ func (e *environment) Lookup(name string) (value.Value, bool) {
 // variable returns a variable, null until it is set. Within a compensation it is
 // as it was when there came to be something to undo.
 func (e *environment) variable(name string) value.Value {
-	if e.b == nil {
-		v, _ := e.p.inst.Vars.Lookup(name)
-		return v
-	}
-	for i := len(e.b.Frames) - 1; i >= 0; i-- {
-		if entry := e.b.Frames[i].Entry; entry != nil {
-			if v, ok := entry.Vars.Lookup(name); ok {
-				return v
+	for b := e.b; b != nil; b = e.p.inst.parent(b) {
+		for i := len(b.Frames) - 1; i >= 0; i-- {
+			if entry := b.Frames[i].Entry; entry != nil {
+				if v, ok := entry.Vars.Lookup(name); ok {
+					return v
+				}
 			}
 		}
-	}
-	if v, ok := e.b.Vars.Lookup(name); ok {
-		return v
+		if v, ok := b.Vars.Lookup(name); ok {
+			return v
+		}
 	}
 	v, _ := e.p.inst.Vars.Lookup(name)
 	return v
 }
 
-// innermost returns the innermost frame of which has holds.
+// innermost returns the innermost frame of which has holds, in the branch or in
+// those that it comes from.
 func (e *environment) innermost(has func(*Frame) bool) *Frame {
-	if e.b == nil {
-		return nil
+	for b := e.b; b != nil; b = e.p.inst.parent(b) {
+		for i := len(b.Frames) - 1; i >= 0; i-- {
+			if f := &b.Frames[i]; has(f) {
+				return f
+			}
+		}
 	}
-	for i := len(e.b.Frames) - 1; i >= 0; i-- {
-		if f := &e.b.Frames[i]; has(f) {
-			return f
+	return nil
+}
+
+// index is the place of the innermost iteration. A compensation is told that of
+// the iteration which it undoes.
+func (e *environment) index() value.Value {
+	for b := e.b; b != nil; b = e.p.inst.parent(b) {
+		for i := len(b.Frames) - 1; i >= 0; i-- {
+			if entry := b.Frames[i].Entry; entry != nil {
+				v, _ := entry.Vars.Lookup(nameIndex)
+				return v
+			}
+		}
+		if b.Kind == BranchIteration {
+			return int64(b.Index)
 		}
 	}
 	return nil
@@ -305,8 +322,8 @@ func (p *pass) assign(b *Branch, n *node) bool {
 	values := space[:0]
 	for _, a := range n.set {
 		v, fault := p.fill(b, n, a.value)
-		if size, limit := value.Size(v), p.plan.options.Limits.Variable; fault == nil && size > limit {
-			fault = &Fault{Kind: "limit.size", Text: fmt.Sprintf("the variable %s would take %d bytes; the limit is %d", a.name, size, limit)}
+		if fault == nil {
+			fault = p.tooLarge(a.name, v)
 		}
 		if fault != nil {
 			p.fault(b, n, fault)
@@ -315,20 +332,57 @@ func (p *pass) assign(b *Branch, n *node) bool {
 		values = append(values, v)
 	}
 	for i, a := range n.set {
-		p.set(b, a, values[i])
+		p.set(b, n, a, values[i])
 	}
 	return true
 }
 
-func (p *pass) set(b *Branch, a assignment, v value.Value) {
+// tooLarge is the fault of a value that a variable cannot have; nil if it can.
+func (p *pass) tooLarge(name string, v value.Value) *Fault {
+	size, limit := value.Size(v), p.plan.options.Limits.Variable
+	if size <= limit {
+		return nil
+	}
+	return &Fault{Kind: "limit.size", Text: fmt.Sprintf("the variable %s would take %d bytes; the limit is %d", name, size, limit)}
+}
+
+// set sets a variable in the scope that it belongs to.
+func (p *pass) set(b *Branch, n *node, a assignment, v value.Value) {
 	p.changed = append(p.changed, a.name)
-	if a.local {
-		b.Vars = b.Vars.With(a.name, v)
+	if a.scope < 0 {
+		inst := p.edit()
+		inst.Vars = inst.Vars.With(a.name, v)
+		p.note("set", n.place, a.name)
 		return
 	}
-	inst := p.edit()
-	inst.Vars = inst.Vars.With(a.name, v)
-	p.note("set", b.top().Place, a.name)
+	for range a.scope {
+		outer := p.inst.parent(b)
+		if outer == nil {
+			break
+		}
+		b = outer
+	}
+	b = p.change(b)
+	if !p.setUndoing(b, a.name, v) {
+		b.Vars = b.Vars.With(a.name, v)
+	}
+}
+
+// setUndoing sets a variable of a scope that is gone, which a compensation still
+// has. It is false if none is at work in b.
+func (p *pass) setUndoing(b *Branch, name string, v value.Value) bool {
+	for i := len(b.Frames) - 1; i >= 0; i-- {
+		f := &b.Frames[i]
+		if f.Entry == nil {
+			continue
+		}
+		entry := *f.Entry
+		entry.Vars = entry.Vars.With(name, v)
+		f.Entry = &entry
+		p.replaceEntry(&entry)
+		return true
+	}
+	return false
 }
 
 // due evaluates a moment of n: a duration from now, or a time. One that is past

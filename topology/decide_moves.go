@@ -31,9 +31,12 @@ type word interface {
 	// fire is told that a timer of the step was due. The frame, at depth, need
 	// not be the innermost one.
 	fire(p *pass, b *Branch, n *node, depth int, kind timerKind)
-	// reactions and body are what the step can lead to within itself.
+	// left is told that b has left the step, whose frame was f, before its work
+	// was done, or that its `catch` takes over: an error, a jump, a cancellation.
+	left(p *pass, b *Branch, n *node, f *Frame)
+	// reactions and lists are what the step can lead to within itself.
 	reactions() []*node
-	body() *list
+	lists() []*list
 }
 
 // plain is a word that waits for nothing. The words embed it.
@@ -47,7 +50,8 @@ func (plain) confirmed(*pass, *Branch, *node, *node)      {}
 func (plain) goOn(p *pass, b *Branch, _ *node, _ Instant) { p.done(b) }
 func (plain) fire(*pass, *Branch, *node, int, timerKind)  {}
 func (plain) reactions() []*node                          { return nil }
-func (plain) body() *list                                 { return nil }
+func (plain) left(*pass, *Branch, *node, *Frame)          {}
+func (plain) lists() []*list                              { return nil }
 
 // nothing is a step without an action.
 type nothing struct{ plain }
@@ -275,6 +279,8 @@ func (p *pass) passOn(b *Branch, n *node, to *landing) {
 		p.prune(b)
 	case roleCompensation:
 		p.undone(b, entry)
+	case roleLine:
+		p.lineUndone(b)
 	case roleCatch, roleUncaught:
 		p.fail(failure)
 	}
@@ -300,11 +306,14 @@ func (p *pass) behind(b *Branch, n *node) {
 
 // endOf is where a list has come to its end.
 func (p *pass) endOf(b *Branch, l *list) {
-	if l.owner == nil {
+	switch {
+	case l.owner == nil:
 		p.prune(b)
-		return
+	case len(b.Frames) == 0:
+		p.finish(b)
+	default:
+		p.done(b)
 	}
-	p.done(b)
 }
 
 // jump leaves everything between the step or reaction from, the innermost frame
@@ -317,6 +326,7 @@ func (p *pass) jump(b *Branch, from *node, to *landing) {
 	} else {
 		p.note("then", from.place, exitName)
 	}
+	b = p.carrier(b, l)
 	if l.owner == nil && b.Kind != BranchMain {
 		p.cancelBranch(b)
 		b = p.mainLine()
@@ -370,11 +380,14 @@ func (p *pass) pop(b *Branch) {
 // leave leaves the innermost step or reaction before it has done its work: its
 // timers are gone, a call without an outcome is in doubt.
 func (p *pass) leave(b *Branch) {
-	f := b.top()
+	f := *b.top()
 	if f.Call != nil && !f.Call.Over {
 		p.note("doubt", f.Place, "")
 	}
 	p.pop(b)
+	if n := p.nodeOf(&f); n != nil {
+		n.word.left(p, b, n, &f)
+	}
 }
 
 // cancelBranch leaves everything in a branch and removes it.
@@ -387,8 +400,17 @@ func (p *pass) cancelBranch(b *Branch) {
 
 // cancelAll cancels every branch, the newest first.
 func (p *pass) cancelAll() {
+	for len(p.inst.Branches) > 0 {
+		p.cancelBranch(p.inst.Branches[len(p.inst.Branches)-1])
+	}
+}
+
+// cancelForward cancels every branch, but not the undoing of losers.
+func (p *pass) cancelForward() {
 	for i := len(p.inst.Branches) - 1; i >= 0; i-- {
-		p.cancelBranch(p.inst.Branches[i])
+		if i < len(p.inst.Branches) && !p.inst.Branches[i].isBeside() {
+			p.cancelBranch(p.inst.Branches[i])
+		}
 	}
 }
 
@@ -404,19 +426,10 @@ func (p *pass) runBeside(n *node, e *Event) {
 	p.remember(e)
 	p.note("take", n.place, e.Message)
 	p.edit().Steps = 0
-	b := p.grow(&Branch{ID: p.newBranchID(), Kind: BranchAnytime, Place: n.place})
+	b := p.grow(&Branch{ID: p.number(), Kind: BranchAnytime, Place: n.place})
 	p.push(b, Frame{Place: n.place, Event: e})
 	p.reactIn(b, n)
 	p.toRest()
-}
-
-// newBranchID is one more than the largest.
-func (p *pass) newBranchID() int64 {
-	id := int64(mainID)
-	for _, b := range p.inst.Branches {
-		id = max(id, b.ID)
-	}
-	return id + 1
 }
 
 // begin begins an instance.

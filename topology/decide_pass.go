@@ -39,6 +39,7 @@ type pass struct {
 	began     bool        // the instance began in this pass
 
 	broken *Incident // a fault that nobody names: nothing of this pass stands
+	ending bool      // the instance ends: what steps leave behind matters no more
 	halted bool      // a compensation has failed: the instance stops here
 	orders order     // an operator's, for the place of an incident
 	env    environment
@@ -157,6 +158,7 @@ func (p *pass) edit() *Instance {
 func copyOf(i *Instance) *Instance {
 	out := *i
 	out.Branches = slices.Clone(i.Branches)
+	out.partBytes = i.sizeOfParts()
 	return &out
 }
 
@@ -314,7 +316,7 @@ func placeText(place string, pos diag.Pos) string {
 
 // size estimates how many bytes an instance takes when stored.
 func (i *Instance) size() int {
-	n := 256 + len(i.Key) + value.Size(i.Vars) + value.Size(i.Output)
+	n := 256 + len(i.Key) + value.Size(i.Vars) + value.Size(i.Output) + i.sizeOfParts()
 	if i.Incident != nil && i.Incident.Input != nil {
 		n += i.Incident.Input.Event.size()
 	}
@@ -325,7 +327,7 @@ func (i *Instance) size() int {
 		}
 	}
 	for _, e := range i.Entries {
-		n += 96 + value.Size(e.Vars)
+		n += 96 + 24*len(e.Line) + value.Size(e.Vars)
 	}
 	for _, list := range [...][]*Kept{i.Held, i.Queue, i.Starts} {
 		for _, k := range list {

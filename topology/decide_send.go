@@ -84,10 +84,9 @@ func (m *message) wireType() string {
 
 // compensates returns the id of the command that is being undone where b stands.
 func (p *pass) compensates(b *Branch) string {
-	for i := len(b.Frames) - 1; i >= 0; i-- {
-		if entry := b.Frames[i].Entry; entry != nil {
-			return entry.Command
-		}
+	p.env.b = b
+	if f := p.env.innermost(func(f *Frame) bool { return f.Entry != nil }); f != nil {
+		return f.Entry.Command
 	}
 	return ""
 }

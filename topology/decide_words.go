@@ -74,23 +74,14 @@ type grouping struct {
 }
 
 func (c *compiler) block(n *node, a *Block, ctx context) word {
-	outer := n.jumps
-	if n.role == roleAnytime {
-		outer = nil // what runs beside the main line cannot jump into it
-	}
-	return &grouping{steps: c.list(a.Do, n, outer, ctx)}
+	return &grouping{steps: c.list(a.Do, n, n.outerList(), ctx)}
 }
 
-func (g *grouping) body() *list { return g.steps }
+func (g *grouping) lists() []*list { return []*list{g.steps} }
 
 func (g *grouping) enter(p *pass, b *Branch, n *node) {
-	if n.timeout != nil {
-		due, fault := p.due(b, n, n.timeout)
-		if fault != nil {
-			p.fault(b, n, fault)
-			return
-		}
-		b.top().Timeout = p.arm(due)
+	if !p.armWhole(b, n) {
+		return
 	}
 	if len(g.steps.steps) == 0 {
 		p.done(b)
@@ -99,12 +90,7 @@ func (g *grouping) enter(p *pass, b *Branch, n *node) {
 	b.Next = g.steps.steps[0].place
 }
 
-func (*grouping) fire(p *pass, b *Branch, n *node, depth int, _ timerKind) {
-	b.Frames[depth].Timeout = Timer{}
-	failure := p.failure(b, errorTimeout, "the steps of "+n.place+" have taken too long", timeoutData(nil, false))
-	failure.Step = n.place
-	p.raise(b, depth, failure)
-}
+func (*grouping) fire(p *pass, b *Branch, n *node, depth int, _ timerKind) { p.fireWhole(b, n, depth) }
 
 // raising is `raise`: an error by name.
 type raising struct {

@@ -23,7 +23,9 @@ type Instance struct {
 	At       Instant // of the last decision that changed it
 
 	// Branches are where it stands: the main line first, then reactions of
-	// `anytime` in the order in which they began. Empty once it has ended.
+	// `anytime` and what undoes the losers of a join, in the order in which they
+	// began; each followed by the branches that it has begun, in the order of the
+	// file and of index. Empty once it has ended.
 	Branches []*Branch
 	Vars     *value.Map // of the workflow's scope; a variable that was never set is absent
 	Entries  []*Entry   // what `compensate` would undo, oldest first
@@ -49,7 +51,7 @@ type Instance struct {
 
 	Sent  int64 // commands sent so far, attempts not counted: the n of the next command id
 	Arms  int64 // timers armed so far
-	Made  int64 // compensation entries made so far
+	Made  int64 // compensation entries, branches and visits of forks made so far
 	Steps int64 // steps since the last input, for the limit `limit.spin`
 
 	// What is known of one that has ended.
@@ -60,6 +62,8 @@ type Instance struct {
 	Search  *value.Map  // the variables by which it can be found, as they were at the last decision
 
 	Counter *Counter // of a desk
+
+	partBytes int // that Parts take, once it was found out; 0: not yet
 }
 
 // Part is a piece of an instance that is kept as a record of its own, so that a
@@ -143,10 +147,12 @@ const (
 // Branch is one line of an instance: a stack of what was entered and not left
 // yet, the outermost first. The last frame is the step that waits.
 type Branch struct {
-	ID     int64 // unique within the instance; 0 is the main line
-	Parent int64 // the branch that began it; of the main line itself
+	// ID is unique within the instance for all its life; 0 is the main line. What
+	// undoes a branch has the ID of that branch.
+	ID     int64
+	Parent int64 // the branch that began it and waits for it; itself where none waits
 	Kind   BranchKind
-	Place  string // anytime: the reaction; fork, iteration: the step whose branch it is; undo: what it undoes
+	Place  string // anytime: the reaction; fork, iteration: the step whose branch it is; undo: the same of what it undoes
 	Name   string // of a fork's branch
 	Index  int    // of an iteration or a fork's branch, from 0
 	Frames []Frame
@@ -163,9 +169,9 @@ type Frame struct {
 	Event   *Event   // the event that this reaction took
 	Error   *Failure // the error that this reaction handles
 	Entry   *Entry   // what this compensation undoes
-	Mark    int64    // Instance.Made when it was entered: later entries are its own
+	Mark    int64    // Instance.Made when it was entered: later entries are its own. Of a fork or a loop the number of this visit
 	Call    *Call    // of a call
-	Loop    *Loop    // of a fork or a loop
+	Loop    *Loop    // of a fork or a loop that is at work
 	Timeout Timer    // of the attempt, the listen or the block
 	Wake    Timer    // of a wait; before the next attempt; `idle` of a listen
 }
@@ -185,13 +191,14 @@ type Call struct {
 
 // Loop is how far a fork or a loop has come.
 type Loop struct {
-	Items    []int64 // parts with the elements of `in`, in order; all but the last have loopPart
+	Items    []int64 // parts with the elements of `in` that have not begun, in order: the first has the next one
 	Count    int     // elements of `in`; of a fork: branches; -1: `while` alone
 	Begun    int     // iterations begun
 	Finished int     // iterations finished
 	Lost     int     // iterations that an error has ended
 	Closed   bool    // no more begin: `while` was false
-	Results  []int64 // parts with what finished iterations gave, in order of their index: lists of maps, null for none
+	Results  []int64 // parts with what finished iterations gave, in order of their index: lists of maps, null for none; 0: nothing yet
+	Steps    int64   // Instance.Steps when it was entered
 }
 
 // loopPart is the number of elements in one part of a loop.
@@ -222,9 +229,18 @@ type Entry struct {
 	Seq     int64      // in the order of making, from 1
 	Place   string     // the step
 	Branch  int64      // the branch that made it
+	Line    []Side     // the branches in which that was, the outermost first; none: the main line
 	Command string     // its command id; "" if it sent none
 	Done    bool       // false: in doubt
 	Vars    *value.Map // what the compensation reads, as it was
+}
+
+// Side is a branch in which an Entry was made. What was begun by one visit ran
+// side by side, and is undone so.
+type Side struct {
+	Branch int64  // its ID
+	Visit  int64  // of the fork or loop that began it: unique within the instance
+	Place  string // that fork or loop; of `anytime` the reaction
 }
 
 // Kept is an input that is kept for later, with the time of its coming.
@@ -256,7 +272,7 @@ type Incident struct {
 	// made again by `retry`. Nil for a compensation that failed: `retry` sends
 	// it again.
 	Input  *Kept
-	Branch int64 // of a compensation that failed
+	Branch int64 // where it was
 }
 
 // Ended reports whether i is over: it considers nothing and is only remembered.
@@ -360,11 +376,12 @@ func (b *Branch) top() *Frame {
 }
 
 // Places returns the names of the steps and reactions where the instance waits, in
-// the order of its branches.
+// the order of its branches. A step that waits for its branches is not one.
 func (i *Instance) Places() []string {
 	var out []string
-	for _, b := range i.Branches {
-		if top := b.top(); top != nil {
+	for at, b := range i.Branches {
+		waits := at+1 < len(i.Branches) && i.Branches[at+1].isOf(b)
+		if top := b.top(); top != nil && !waits {
 			out = append(out, top.Place)
 		}
 	}

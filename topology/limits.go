@@ -15,6 +15,7 @@ type Limits struct {
 	Starts       int           // start messages that wait for the end: dead letter
 	Seen         int           // ids of events: the oldest is forgotten
 	Branches     int           // at once: limit.branches
+	Elements     int           // of the list that a loop goes over: limit.elements
 	Entries      int           // compensation entries: limit.entries
 	StepsAtOnce  int           // in one decision: it goes on in the next one
 	StepsUnasked int           // without an input: limit.spin
@@ -41,6 +42,7 @@ func DefaultLimits() Limits {
 		Starts:       1000,
 		Seen:         64,
 		Branches:     1000,
+		Elements:     100_000,
 		Entries:      10_000,
 		StepsAtOnce:  1000,
 		StepsUnasked: 10_000,
@@ -67,6 +69,7 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.Starts, d.Starts)
 	fill(&l.Seen, d.Seen)
 	fill(&l.Branches, d.Branches)
+	fill(&l.Elements, d.Elements)
 	fill(&l.Entries, d.Entries)
 	fill(&l.StepsAtOnce, d.StepsAtOnce)
 	fill(&l.StepsUnasked, d.StepsUnasked)

@@ -104,6 +104,7 @@ const (
 	roleCatch                    // an alternative of the workflow's `catch`
 	roleUncaught                 // compensate, then fail
 	roleCompensation             // undoes a step
+	roleLine                     // undoes a branch of a fork or a loop
 )
 
 // node is a compiled step or reaction.
@@ -126,11 +127,13 @@ type node struct {
 	timeout    *moment
 	retry      *Retry
 	undo       *node    // its compensation
+	lines      *node    // undoes one of its branches
 	kept       []string // variables that the compensation reads
 
 	listen  int       // number of this listen, from 0; -1 for other steps
 	reach   listenSet // listens that can still come once this node waits
 	rescued listenSet // listens in the reach of its own `catch`
+	behind  listenSet // listens that can still come once it is left, by its `catch` too
 }
 
 // list is a list of steps.
@@ -197,7 +200,7 @@ type field struct {
 // assignment is a compiled Assignment.
 type assignment struct {
 	name  string
-	local bool // of the branch's own scope
+	scope int // how many scopes outwards of its own it belongs; -1: to the workflow
 	value *template
 }
 

@@ -1,0 +1,261 @@
+package topology
+
+import "slices"
+
+// undoing is the bare word `compensate`: it undoes where it stands, the newest
+// first; what ran side by side is undone side by side, with the same bound. Each
+// branch that had a part in that is undone in a line of its own, which is a branch
+// under the former's ID, and undoes by this word too.
+type undoing struct {
+	plain
+	scope *node // the step or block whose `catch` it stands in; nil: everything
+	line  bool  // it undoes what the branch with its own branch's ID has done
+}
+
+func (u *undoing) enter(p *pass, b *Branch, n *node)        { u.undoNext(p, b, n) }
+func (u *undoing) resume(p *pass, b *Branch, n *node)       { u.undoNext(p, b, n) }
+func (*undoing) left(p *pass, b *Branch, _ *node, _ *Frame) { p.cancelBranchesOf(b) }
+
+// undoNext begins the compensation of the newest entry, or lines for what ran side
+// by side, or waits for those. The step ends when nothing is left.
+func (u *undoing) undoNext(p *pass, b *Branch, n *node) {
+	for {
+		t := u.next(p, b)
+		switch {
+		case t.nothing:
+			p.done(b)
+			return
+		case t.entry == nil:
+			return
+		case t.side != nil:
+			p.beginLine(b, *t.side)
+		default:
+			undo := p.plan.nodes[t.entry.Place].undo
+			p.note("undo", undo.place, "")
+			p.push(b, Frame{Place: undo.place, Entry: t.entry})
+			p.reactIn(b, undo)
+			return
+		}
+	}
+}
+
+// task is what is to be undone next.
+type task struct {
+	nothing bool   // all is undone
+	entry   *Entry // nil: others must be undone first
+	side    *Side  // of entry: a line is to be begun for this branch; nil: entry is undone right here
+}
+
+// next finds the task. The newest entry decides: if it was made side by side with
+// others, those that were come first, as many at once as ran at once.
+func (u *undoing) next(p *pass, b *Branch) task {
+	r := u.rangeOf(p, b)
+	newest, depth := r.newest(len(p.inst.Entries))
+	if newest < 0 {
+		return task{nothing: true}
+	}
+	entry := p.inst.Entries[newest]
+	group := p.sideBySide(entry, depth)
+	switch {
+	case group < 0 && r.atWork(entry, depth):
+		return task{}
+	case group < 0:
+		return task{entry: entry}
+	}
+	return u.nextOf(p, r, entry.Line[group], newest)
+}
+
+// nextOf finds the newest entry of a visit that no line undoes yet; the entries are
+// looked at from the one at index on.
+func (u *undoing) nextOf(p *pass, r undoRange, visit Side, index int) task {
+	var lines []int64 // of this visit
+	var found task
+	for at, depth := r.newest(index + 1); at >= 0; at, depth = r.newest(at) {
+		e := p.inst.Entries[at]
+		group := p.sideBySide(e, depth)
+		if group < 0 || e.Line[group].Visit != visit.Visit {
+			continue
+		}
+		side := &e.Line[group]
+		switch {
+		case r.isLine(side.Branch):
+			if !slices.Contains(lines, side.Branch) {
+				lines = append(lines, side.Branch)
+			}
+		case found.entry == nil && !r.atWork(e, depth):
+			found = task{entry: e, side: side}
+		}
+	}
+	full := len(lines) >= p.boundOf(visit.Place) || len(lines) > 0 && len(p.inst.Branches) >= p.plan.options.Limits.Branches
+	if full {
+		return task{}
+	}
+	return found
+}
+
+// undoRange is the entries that one `compensate` undoes.
+type undoRange struct {
+	p      *pass
+	scope  *node   // nil: any
+	mark   int64   // later ones only
+	branch int64   // made in this branch or one begun by it; 0: anywhere
+	lines  []int64 // branches that are being undone, sorted
+	live   []int64 // branches that are at work, sorted
+}
+
+// rangeOf is what the `compensate` where b stands undoes: in the `catch` of a step
+// or block what that has done, in the workflow's everything, in a branch what the
+// branch has done. What others still do is never undone.
+func (u *undoing) rangeOf(p *pass, b *Branch) undoRange {
+	r := undoRange{p: p, scope: u.scope}
+	home, mark := b, int64(0)
+	if u.scope != nil {
+		home, mark = p.standsIn(b, u.scope)
+	}
+	switch {
+	case u.line:
+		r.branch = b.ID
+	case u.scope == nil && p.isCatching():
+	case home.Kind == BranchFork, home.Kind == BranchIteration, home.Kind == BranchAnytime:
+		r.branch = home.ID
+	}
+	r.mark = max(mark, r.branch)
+	for _, other := range p.inst.Branches {
+		switch {
+		case other.ID == b.ID:
+		case other.Kind == BranchUndo:
+			r.lines = append(r.lines, other.ID)
+		case other.Kind != BranchMain:
+			r.live = append(r.live, other.ID)
+		}
+	}
+	slices.Sort(r.lines)
+	slices.Sort(r.live)
+	return r
+}
+
+// standsIn returns the branch, b or one that it comes from, that stands in a step,
+// and the mark of its frame.
+func (p *pass) standsIn(b *Branch, step *node) (*Branch, int64) {
+	for at := b; at != nil; at = p.inst.parent(at) {
+		for i := range at.Frames {
+			if at.Frames[i].Place == step.place {
+				return at, at.Frames[i].Mark
+			}
+		}
+	}
+	return b, 0
+}
+
+// newest returns the index of the newest entry of the range before index, and how
+// many branches of its line are those of the `compensate` itself; -1 if there is
+// none.
+func (r undoRange) newest(before int) (index, depth int) {
+	entries := r.p.inst.Entries
+	for i := before - 1; i >= 0 && entries[i].Seq > r.mark; i-- {
+		if depth, ok := r.has(entries[i]); ok {
+			return i, depth
+		}
+	}
+	return -1, 0
+}
+
+func (r undoRange) has(e *Entry) (depth int, ok bool) {
+	if r.branch != 0 {
+		if depth = e.depthOf(r.branch); depth == 0 {
+			return 0, false
+		}
+	}
+	if n := r.p.plan.nodes[e.Place]; n == nil || n.undo == nil || r.scope != nil && !n.within(r.scope) {
+		return 0, false
+	}
+	for _, side := range e.Line[depth:] {
+		if _, working := slices.BinarySearch(r.live, side.Branch); working {
+			return 0, false
+		}
+	}
+	return depth, true
+}
+
+// isLine reports whether a branch is being undone.
+func (r undoRange) isLine(branch int64) bool {
+	_, ok := slices.BinarySearch(r.lines, branch)
+	return ok
+}
+
+// atWork reports whether a line undoes e.
+func (r undoRange) atWork(e *Entry, depth int) bool {
+	return slices.ContainsFunc(e.Line[depth:], func(s Side) bool { return r.isLine(s.Branch) })
+}
+
+// sideBySide returns the first place from depth on in the line of e at which it
+// was made side by side with others, or -1.
+func (p *pass) sideBySide(e *Entry, depth int) int {
+	for i := depth; i < len(e.Line); i++ {
+		if p.boundOf(e.Line[i].Place) > 1 {
+			return i
+		}
+	}
+	return -1
+}
+
+// boundOf is how many branches a fork or loop runs at once; 1 for any other step.
+func (p *pass) boundOf(place string) int {
+	if n := p.plan.nodes[place]; n != nil && n.lines != nil {
+		return n.word.(branching).bound()
+	}
+	return 1
+}
+
+// beginLine begins a line that undoes what a branch has done.
+func (p *pass) beginLine(b *Branch, side Side) {
+	p.branchOff(b, &Branch{
+		ID: side.Branch, Parent: b.ID, Kind: BranchUndo, Place: side.Place,
+		Next: p.plan.nodes[side.Place].lines.place,
+	})
+}
+
+// undone is where the compensation of an entry has run through and was left: the
+// entry goes, and the next one follows.
+func (p *pass) undone(b *Branch, entry *Entry) {
+	inst := p.edit()
+	inst.Entries = slices.DeleteFunc(slices.Clone(inst.Entries), func(e *Entry) bool { return e.Seq == entry.Seq })
+	p.note("undone", entry.Place, "")
+	b.Next = b.top().Place
+}
+
+// lineUndone is where a line has come to its end. Whoever waits for that looks
+// again: each `compensate`, and the loop whose lost iteration it was.
+func (p *pass) lineUndone(b *Branch) {
+	p.prune(b)
+	for _, other := range slices.Clone(p.inst.Branches) {
+		f := other.top()
+		if f == nil || other.Next != "" {
+			continue
+		}
+		_, undoes := p.nodeOf(f).word.(*undoing)
+		if undoes || f.Loop != nil && f.Place == b.Place {
+			p.change(other).Next = f.Place
+		}
+	}
+}
+
+// linesOf is how many branches of a visit are being undone.
+func (p *pass) linesOf(visit int64, place string) int {
+	n := 0
+	for _, b := range p.inst.Branches {
+		if b.Kind == BranchUndo && b.Place == place && p.isOfVisit(b, visit) {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *pass) isOfVisit(line *Branch, visit int64) bool {
+	for i := len(p.inst.Entries) - 1; i >= 0 && p.inst.Entries[i].Seq > line.ID; i-- {
+		if depth := p.inst.Entries[i].depthOf(line.ID); depth > 0 {
+			return p.inst.Entries[i].Line[depth-1].Visit == visit
+		}
+	}
+	return false
+}
