@@ -259,7 +259,12 @@ func loopOf(n fields) *topology.Loop {
 		Lost:     int(get[int64](inner, "lost")),
 		Closed:   get[bool](inner, "closed"),
 		Results:  numbersOf(inner, "results"),
+		Steps:    get[int64](inner, "steps"),
 	}
+}
+
+func sideOf(n fields) topology.Side {
+	return topology.Side{Branch: get[int64](n, "branch"), Visit: get[int64](n, "visit"), Place: get[string](n, "place")}
 }
 
 // addressOf reads an address; none is the zero Address.
@@ -328,6 +333,7 @@ func (r *recordReader) entry(n fields) *topology.Entry {
 		Seq:     get[int64](n, "seq"),
 		Place:   get[string](n, "place"),
 		Branch:  get[int64](n, "branch"),
+		Line:    sliceOf(n, "line", sideOf),
 		Command: get[string](n, "command"),
 		Done:    get[bool](n, "done"),
 		Vars:    r.values(n, "vars"),

@@ -134,6 +134,13 @@ func (w *recordWriter) loop(l *topology.Loop) {
 	w.long(int64(l.Lost))
 	w.bool(l.Closed)
 	writeArray(w, l.Results, w.long)
+	w.long(l.Steps)
+}
+
+func (w *recordWriter) side(s topology.Side) {
+	w.long(s.Branch)
+	w.long(s.Visit)
+	w.text(s.Place)
 }
 
 func (w *recordWriter) parent(p topology.Parent) {
@@ -178,6 +185,7 @@ func (w *recordWriter) entry(e *topology.Entry) {
 	w.long(e.Seq)
 	w.text(e.Place)
 	w.long(e.Branch)
+	writeArray(w, e.Line, w.side)
 	w.text(e.Command)
 	w.bool(e.Done)
 	w.value(e.Vars)

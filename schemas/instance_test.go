@@ -42,7 +42,7 @@ func fullInstance() *topology.Instance {
 				{Place: "catch.any", Since: 1763000000200, Error: failure, Mark: 1},
 				{Place: "pay.compensate", Since: 1763000000250, Entry: entry,
 					Call:    &topology.Call{Command: "1f1f", Attempt: 4, Base: 3, First: 1763000000250, Over: true, Asking: true, Gate: "Pay", Child: child},
-					Loop:    &topology.Loop{Items: []int64{1, 4}, Count: 300, Begun: 7, Finished: 6, Lost: 1, Closed: true, Results: []int64{5}},
+					Loop:    &topology.Loop{Items: []int64{1, 4}, Count: 300, Begun: 7, Finished: 6, Lost: 1, Closed: true, Results: []int64{5}, Steps: 9},
 					Timeout: topology.Timer{Due: 1763000002250, Arm: 7}, Wake: topology.Timer{Due: 1, Arm: 8}},
 			}},
 			{ID: 1, Parent: 0, Kind: topology.BranchAnytime, Place: "anytime.OrderCancelled", Vars: mapOf1("who", "ann"),
@@ -50,7 +50,7 @@ func fullInstance() *topology.Instance {
 			{ID: 2, Parent: 1, Kind: topology.BranchIteration, Place: "each", Name: "left", Index: 7},
 		},
 		Vars:    mapOf1("card", "c-1", "declines", int64(2)),
-		Entries: []*topology.Entry{{Seq: 1, Place: "reserve", Branch: 1}, entry},
+		Entries: []*topology.Entry{{Seq: 1, Place: "reserve", Branch: 1, Line: []topology.Side{{Branch: 1, Visit: 5, Place: "legs"}}}, entry},
 		Held:    []*topology.Kept{{At: 5, Event: event, Until: topology.Timer{Due: 6, Arm: 2}}},
 		Queue:   []*topology.Kept{{At: 6, Event: event}, {At: 7, Letter: letter}},
 		Starts:  []*topology.Kept{{At: 7, Event: event}},
@@ -175,6 +175,9 @@ func noteFields(v reflect.Value, filled map[string]bool) {
 			return
 		}
 		for field := range v.NumField() {
+			if !v.Type().Field(field).IsExported() {
+				continue // found out anew, not kept
+			}
 			name := v.Type().Name() + "." + v.Type().Field(field).Name
 			filled[name] = filled[name] || !v.Field(field).IsZero()
 			noteFields(v.Field(field), filled)
