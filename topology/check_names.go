@@ -9,17 +9,30 @@ import (
 	"rondo/topology/diag"
 )
 
-// The forms of names. They keep messages, variables and steps apart wherever two
-// of them could stand.
-var (
-	kebabName   = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	snakeName   = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	messageName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_]*$`)
-	topicName   = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+// The forms of names, as regular expressions. They keep messages, variables and
+// steps apart wherever two of them could stand.
+const (
+	KebabPattern   = `^[a-z][a-z0-9]*(-[a-z0-9]+)*$`
+	SnakePattern   = `^[a-z][a-z0-9_]*$`
+	MessagePattern = `^[A-Z][A-Za-z0-9_]*$`
+	TopicPattern   = `^[a-zA-Z0-9._-]{1,249}$`
 )
 
-// nameMaxLength bounds names, which become parts of headers, paths and ids.
-const nameMaxLength = 100
+var (
+	kebabName   = regexp.MustCompile(KebabPattern)
+	snakeName   = regexp.MustCompile(SnakePattern)
+	messageName = regexp.MustCompile(MessagePattern)
+	topicName   = regexp.MustCompile(TopicPattern)
+)
+
+// NameMaxLength bounds names, which become parts of headers, paths and ids.
+const NameMaxLength = 100
+
+const nameMaxLength = NameMaxLength
+
+// ReservedVariables are the names that no variable has: the engine sets them, or
+// the expression language keeps them for itself.
+func ReservedVariables() []string { return slices.Concat(builtInVariables(), celWords()) }
 
 // builtInVariables are set by the engine.
 func builtInVariables() []string {

@@ -72,7 +72,7 @@ func (r *reader) node(n *yaml.Node, owner *place, word string, template bool) *N
 	case yaml.MappingNode:
 		return r.mapping(n, owner, template)
 	case yaml.SequenceNode:
-		return r.list(n, owner, word, template)
+		return r.list(n, owner, template || word == "in")
 	default:
 		return r.scalar(n, word, template)
 	}
@@ -100,7 +100,7 @@ func (r *reader) mapping(n *yaml.Node, owner *place, template bool) *Node {
 	return f.node
 }
 
-func (r *reader) list(n *yaml.Node, owner *place, word string, template bool) *Node {
+func (r *reader) list(n *yaml.Node, owner *place, template bool) *Node {
 	f := r.frame(n, owner, list)
 	for _, item := range n.Content {
 		e := &Entry{}
@@ -109,7 +109,7 @@ func (r *reader) list(n *yaml.Node, owner *place, word string, template bool) *N
 			column = item.Column
 		}
 		at := r.put(e, item.Line, column, f)
-		e.Value = r.node(item, at, word, template)
+		e.Value = r.node(item, at, "", template)
 	}
 	r.close(f)
 	return f.node
