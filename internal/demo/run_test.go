@@ -14,6 +14,8 @@ import (
 
 	"rondo/internal/demo/checkout"
 	"rondo/internal/demo/nodes"
+	"rondo/internal/demo/overheat"
+	"rondo/internal/demo/story"
 	"rondo/internal/demo/verdict"
 	"rondo/internal/kafkatest"
 )
@@ -71,6 +73,28 @@ func TestCheckoutRunsExactlyOnce(t *testing.T) {
 	r := performClean(t, Config{Count: 300, Rate: 60, Seed: 11, Executable: buildRondo(t)})
 	if r.Completed == 0 || r.Noted == 0 || r.Retries == 0 || r.P50 == nil {
 		t.Errorf("a run in which something did not happen: %+v", r)
+	}
+}
+
+// Each story in small. That everything in it happens a usual run shows.
+func TestEveryStoryRunsExactlyOnce(t *testing.T) {
+	if testing.Short() {
+		kafkatest.LeaveOut(t, "it takes a minute, and -short was given")
+	}
+	rondo := buildRondo(t)
+	for _, load := range []struct {
+		story *story.Story
+		count int
+		rate  float64
+	}{
+		{overheat.Story, 20, 40},
+	} {
+		t.Run(load.story.Name(), func(t *testing.T) {
+			r := performClean(t, Config{Story: load.story, Count: load.count, Rate: load.rate, Seed: 11, Executable: rondo})
+			if r.Completed == 0 || r.P50 == nil {
+				t.Errorf("a run in which nothing happened: %+v", r)
+			}
+		})
 	}
 }
 

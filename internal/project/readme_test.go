@@ -55,7 +55,11 @@ func TestDocumentationLinksToWhatIsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages = append(pages, filepath.Join(root, "README.md"), filepath.Join(root, "examples/checkout/README.md"))
+	stories, err := filepath.Glob(filepath.Join(root, "examples/*/README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = append(append(pages, filepath.Join(root, "README.md")), stories...)
 	for _, page := range pages {
 		text, err := os.ReadFile(page)
 		if err != nil {

@@ -155,6 +155,15 @@ func (p *Post) Send(r *kgo.Record, after time.Duration, task *Task) {
 	p.outbox.send(r, after, done)
 }
 
+// Series writes records one after another, each a pause behind the
+// acknowledgement of the one before.
+func (p *Post) Series(records []*kgo.Record, pause time.Duration) {
+	if len(records) == 0 {
+		return
+	}
+	p.outbox.send(records[0], pause, func() { p.Series(records[1:], pause) })
+}
+
 // Fail ends Run with an error.
 func (p *Post) Fail(err error) { p.fail(err) }
 

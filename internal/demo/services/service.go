@@ -49,7 +49,9 @@ type Command struct {
 	// Undoes is the id of the command to undo, and UndoesID the id of what was
 	// done; either may be "".
 	Undoes, UndoesID string
-	Payload          any // as read, for Decide and Answers
+	// Sure says that nobody waits for an answer: such a command must not be lost.
+	Sure    bool
+	Payload any // as read, for Decide and Answers
 }
 
 // page is what a service knows of a command.
@@ -112,7 +114,7 @@ func (s *Service) do(task *Task, c Command) {
 	p := s.book.Of(c.ID)
 	p.deliveries++
 	m := s.spec.Habits.Manner(s.Dice, c.Subject, p.deliveries)
-	if m.Lost || p.undone && p.done.Did == "" {
+	if m.Lost && !c.Sure || p.undone && p.done.Did == "" {
 		return
 	}
 	if p.done.Did == "" {
@@ -180,6 +182,9 @@ func (s *Service) reply(task *Task, c Command, done ledger.Entry, m Manner) {
 		}
 	}
 }
+
+// Record is the event as a record of a topic.
+func (a Answer) Record(topic, key string) *kgo.Record { return a.record(topic, key, nil) }
 
 func (a Answer) record(topic, key string, headers []kgo.RecordHeader) *kgo.Record {
 	if a.Type != "" {
