@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,7 +23,7 @@ import (
 type batch struct {
 	tenure  *tenure
 	overlay *statestore.Overlay
-	staged  map[string]stagedInstance // by store key
+	staged  map[string]cached // by store key: the next states; a zero one: it is forgotten
 	out     []*kgo.Record
 	load    map[input]int // bytes in out by the partition that they go to
 	heavy   bool          // some partition has as much as one produce batch should hold
@@ -35,12 +36,6 @@ type batch struct {
 	tally   tally
 }
 
-// stagedInstance is the next state of an instance; nil: it is forgotten.
-type stagedInstance struct {
-	instance *topology.Instance
-	bytes    int // as it is stored
-}
-
 // tally counts what a batch did; it reaches the metrics when the batch is
 // committed, so that what was aborted is not counted.
 type tally struct {
@@ -48,6 +43,7 @@ type tally struct {
 	commands  map[commandLabels]int
 	dead      map[string]int
 	skipped   map[string]int
+	letters   map[letterLabels]int
 	forwarded int
 	fired     int
 	lateness  []time.Duration // of timers
@@ -56,18 +52,20 @@ type tally struct {
 
 type decisionLabels struct{ workflow, outcome string }
 type commandLabels struct{ workflow, message string }
+type letterLabels struct{ workflow, kind string }
 
 func newBatch(t *tenure) *batch {
 	return &batch{
 		tenure:  t,
 		overlay: t.lane.store.Begin(),
-		staged:  make(map[string]stagedInstance),
+		staged:  make(map[string]cached),
 		load:    make(map[input]int),
 		began:   t.lane.shared.clock(),
 		before:  maps.Clone(t.next),
 		tally: tally{
 			decisions: make(map[decisionLabels]int),
 			commands:  make(map[commandLabels]int),
+			letters:   make(map[letterLabels]int),
 			dead:      make(map[string]int),
 			skipped:   make(map[string]int),
 			faults:    make(map[string]int),
@@ -125,7 +123,8 @@ func (b *batch) instance(storeKey string) (*topology.Instance, error) {
 	if staged, ok := b.staged[storeKey]; ok {
 		return staged.instance, nil
 	}
-	return b.tenure.load(storeKey)
+	committed, err := b.tenure.load(storeKey)
+	return committed.instance, err
 }
 
 // stage adds everything that a decision asks for.
@@ -137,6 +136,11 @@ func (b *batch) stage(ctx context.Context, d decisionOf) error {
 	}
 	for _, command := range d.decision.Commands {
 		if err := b.send(ctx, d, command); err != nil {
+			return err
+		}
+	}
+	for i := range d.decision.Letters {
+		if err := b.post(ctx, d, &d.decision.Letters[i]); err != nil {
 			return err
 		}
 	}
@@ -153,28 +157,46 @@ func (b *batch) stage(ctx context.Context, d decisionOf) error {
 	return nil
 }
 
-// keep stages the next state of the instance and returns it as it is stored.
-func (b *batch) keep(d decisionOf) ([]byte, error) {
-	key := instanceKey(d.plan.Definition().Name, d.key)
+// keep stages the next state of the instance, and returns the digest of what is
+// stored of it: the instance, then its parts that are new.
+func (b *batch) keep(d decisionOf) (*[sha256.Size]byte, error) {
+	key := d.to.String()
 	next := d.decision.Instance
 	if !d.decision.Changed {
 		return nil, nil
 	}
 	b.urgent = true
 	if next == nil {
-		b.staged[key] = stagedInstance{}
 		b.overlay.Delete([]byte(key))
+		b.dropParts(key, d.before)
+		b.staged[key] = cached{}
 		return nil, nil
 	}
 	state, err := schemas.EncodeInstance(next)
 	if err != nil {
-		return nil, fmt.Errorf("encode instance %s: %w", key, err)
+		return nil, err
 	}
 	due, _ := next.NextTimer()
-	b.staged[key] = stagedInstance{next, len(state)}
-	b.overlay.Put([]byte(key), statestore.Entry{Value: state, Due: int64(due)})
-	b.weigh(input{b.tenure.lane.shared.topics.Changelog, b.tenure.lane.partition}, len(state), b.tenure.changelog.maxMessageBytes)
-	return state, nil
+	b.put(key, statestore.Entry{Value: state, Due: int64(due)})
+	if len(next.Parts) == 0 && len(partsOf(d.before)) == 0 {
+		b.staged[key] = cached{instance: next, head: len(state)}
+		digest := sha256.Sum256(state)
+		return &digest, nil
+	}
+	digest := sha256.New()
+	digest.Write(state)
+	parts, err := b.keepParts(key, d.before, next, digest)
+	if err != nil {
+		return nil, fmt.Errorf("instance %s: %w", key, err)
+	}
+	b.staged[key] = cached{next, len(state), parts}
+	return (*[sha256.Size]byte)(digest.Sum(nil)), nil
+}
+
+// put stages what is stored under a key of the store.
+func (b *batch) put(key string, entry statestore.Entry) {
+	b.overlay.Put([]byte(key), entry)
+	b.weigh(input{b.tenure.lane.shared.topics.Changelog, b.tenure.lane.partition}, len(key)+len(entry.Value), b.tenure.changelog.maxMessageBytes)
 }
 
 func (b *batch) count(d decisionOf) {
@@ -185,7 +207,7 @@ func (b *batch) count(d decisionOf) {
 	}
 	if fault := d.decision.Fault; fault != nil {
 		b.tally.faults[workflow]++
-		b.tenure.lane.log.Warn("incident: the instance stands still", "instance", instanceKey(workflow, d.key),
+		b.tenure.lane.log.Warn("incident: the instance stands still", "instance", d.to.String(),
 			"kind", fault.Kind, "place", fault.Place, "text", fault.Text)
 	}
 }
@@ -292,7 +314,7 @@ func (b *batch) apply() error {
 		return fmt.Errorf("apply batch of partition %d: %w", t.lane.partition, err)
 	}
 	for key, staged := range b.staged {
-		t.cache.put(key, staged.instance, staged.bytes)
+		t.cache.put(key, staged)
 	}
 	t.lazySince = time.Time{}
 	b.tally.report(t.lane.shared.metrics)
@@ -308,16 +330,6 @@ func (b *batch) changelogEnd() int64 {
 		}
 	}
 	return end
-}
-
-func decodeInstance(entry statestore.Entry) (*topology.Instance, error) {
-	instance, err := schemas.DecodeInstance(entry.Value, func(id int64) ([]byte, error) {
-		return nil, fmt.Errorf("part %d: parts are not loaded", id)
-	})
-	if err != nil {
-		return nil, damaged(err)
-	}
-	return instance, nil
 }
 
 // damaged says of a stored record that cannot be decoded that the store is not

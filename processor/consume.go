@@ -70,14 +70,14 @@ func (b *batch) consumeSource(ctx context.Context, record *kgo.Record) error {
 			}
 			continue
 		}
-		for _, key := range m.keys {
-			if b.home(key) != b.tenure.lane.partition {
-				if err := b.forward(ctx, m.workflow, key, record); err != nil {
+		for _, to := range m.to {
+			if b.home(to) != b.tenure.lane.partition {
+				if err := b.forward(ctx, to, record); err != nil {
 					return err
 				}
 				continue
 			}
-			if err := b.decideEvent(ctx, m, key, record); err != nil {
+			if err := b.decideEvent(ctx, m, to, record); err != nil {
 				return err
 			}
 		}
@@ -123,7 +123,7 @@ func (b *batch) unmatched(ctx context.Context, record *kgo.Record) error {
 // version, or by an older one that may have living instances.
 type matched struct {
 	workflow string
-	keys     []string // of all versions, without repetition
+	to       []topology.Address // instances and mailboxes, of all versions, without repetition
 	versions []versionMatch
 	dead     *topology.DeadLetter
 }
@@ -171,26 +171,42 @@ func (m *matched) add(v versionMatch) {
 	}
 	m.versions = append(m.versions, v)
 	for _, key := range v.match.Keys {
-		if !slices.Contains(m.keys, key) {
-			m.keys = append(m.keys, key)
+		if to := v.match.Address(m.workflow, key); !slices.Contains(m.to, to) {
+			m.to = append(m.to, to)
 		}
 	}
 }
 
+// reaches reports whether the version has the record for an address.
+func (v versionMatch) reaches(to topology.Address) bool {
+	return slices.ContainsFunc(v.match.Keys, func(key string) bool { return v.match.Address(to.Workflow, key) == to })
+}
+
 // choose returns the version by which an instance, or a new one, considers the
 // record; false if that version has no message for it. A new run begins with
-// the newest version; a living instance keeps its own.
-func (m *matched) choose(instance *topology.Instance, key string, newest *topology.Plan) (versionMatch, bool) {
+// the newest version; a living instance keeps its own. A mailbox knows instances
+// of all versions: it takes what any of them has for it, the newest first.
+func (m *matched) choose(to topology.Address, instance *topology.Instance, newest *topology.Plan) (versionMatch, bool) {
 	want := newest.Definition().Version
-	if instance != nil && !instance.Ended() {
+	if keepsVersion(instance) {
 		want = instance.Version
 	}
 	for _, v := range m.versions {
-		if v.plan.Definition().Version == want {
-			return v, slices.Contains(v.match.Keys, key)
+		if to.Desk != "" && v.reaches(to) {
+			return v, true
+		}
+		if to.Desk == "" && v.plan.Definition().Version == want {
+			return v, v.reaches(to)
 		}
 	}
 	return versionMatch{}, false
+}
+
+// keepsVersion reports whether what is kept is a run that goes on with the
+// version that it began with. For all else the newest version decides: desks,
+// what has ended, and events that wait for an instance to begin.
+func keepsVersion(i *topology.Instance) bool {
+	return i != nil && i.Desk == "" && !i.Ended() && i.Status != topology.StatusExpected
 }
 
 // decodedBy remembers the payload of one record by the reader that decoded it:
@@ -251,64 +267,70 @@ func (b *batch) decodeWaiting(ctx context.Context, reader *schemas.Reader, raw s
 	return r.decoded, r.known, r.fatal
 }
 
-// decideEvent lets one instance consider a record.
-func (b *batch) decideEvent(ctx context.Context, m matched, key string, record *kgo.Record) error {
-	newest, err := b.newest(ctx, m.workflow, record.Topic)
+// decideEvent lets an instance or a mailbox consider a record.
+func (b *batch) decideEvent(ctx context.Context, m matched, to topology.Address, record *kgo.Record) error {
+	newest, err := b.newest(ctx, m.workflow)
 	if err != nil || newest == nil {
 		return err // nil: withdrawn since the routes were read
 	}
-	storeKey := instanceKey(m.workflow, key)
-	if err := b.continueOwed(ctx, storeKey); err != nil {
-		return err
-	}
-	instance, err := b.instance(storeKey)
+	instance, err := b.rested(ctx, to)
 	if err != nil {
 		return err
 	}
-	if instance != nil && !instance.Ended() {
+	if keepsVersion(instance) {
 		if _, err := b.planOf(ctx, instance); err != nil {
 			return err
 		}
 	}
-	version, ok := m.choose(instance, key, newest)
+	version, ok := m.choose(to, instance, newest)
 	if !ok {
 		b.tally.skipped[record.Topic]++
 		return nil
 	}
 	event, dead := version.plan.Event(version.match, version.record)
 	if dead != nil {
-		return b.bury(ctx, record, deadLetter{*dead, m.workflow, key})
+		return b.bury(ctx, record, deadLetter{*dead, m.workflow, to.Key})
+	}
+	plan := version.plan
+	if to.Desk != "" {
+		plan = newest
 	}
 	in := topology.Input{At: b.tenure.now(), Event: event}
-	return b.decide(ctx, version.plan, key, instance, in, record)
+	return b.decide(ctx, plan, to, instance, in, record)
+}
+
+// rested returns what is kept under an address, after it has finished what its
+// last decision had no room for; nil if nothing is.
+func (b *batch) rested(ctx context.Context, to topology.Address) (*topology.Instance, error) {
+	storeKey := to.String()
+	if err := b.continueOwed(ctx, storeKey); err != nil {
+		return nil, err
+	}
+	return b.instance(storeKey)
 }
 
 // newest is the plan by which new instances of a workflow begin; nil if the
-// workflow was withdrawn. A newest version that this node cannot use is waited
-// for: to pass over the record would lose what it begins.
-func (b *batch) newest(ctx context.Context, workflow, topic string) (*topology.Plan, error) {
+// workflow is not deployed. A newest version that this node cannot use is waited
+// for: to pass over the input would lose what it begins.
+func (b *batch) newest(ctx context.Context, workflow string) (*topology.Plan, error) {
 	catalog := b.tenure.lane.shared.catalog
 	return waitFor(ctx, b.tenure.lane, "the newest version of definition "+workflow, func() (*topology.Plan, error) {
-		plan, ok := catalog.Newest(workflow)
-		deployed := slices.ContainsFunc(catalog.Routes(topic), func(r Route) bool { return r.Workflow == workflow })
-		if !ok && deployed {
-			return nil, errors.New("this node cannot compile it")
-		}
-		return plan, nil
+		plan, _ := catalog.Newest(workflow)
+		return plan, catalog.unusable(workflow)
 	})
 }
 
-func (b *batch) decide(ctx context.Context, plan *topology.Plan, key string, instance *topology.Instance, in topology.Input, source *kgo.Record) error {
-	decision, err := b.decideWithTables(ctx, plan, key, instance, in)
+func (b *batch) decide(ctx context.Context, plan *topology.Plan, to topology.Address, instance *topology.Instance, in topology.Input, source *kgo.Record) error {
+	decision, err := b.decideWithTables(ctx, plan, to, instance, in)
 	if err != nil {
 		return err
 	}
-	return b.stage(ctx, decisionOf{plan: plan, key: key, input: in, source: source, decision: decision})
+	return b.stage(ctx, decisionOf{plan: plan, to: to, before: instance, input: in, source: source, decision: decision})
 }
 
 // decideWithTables decides with the definition's tables at hand. While one of
 // them was not read to its end the lane waits, loudly.
-func (b *batch) decideWithTables(ctx context.Context, plan *topology.Plan, key string, instance *topology.Instance, in topology.Input) (topology.Decision, error) {
+func (b *batch) decideWithTables(ctx context.Context, plan *topology.Plan, to topology.Address, instance *topology.Instance, in topology.Input) (topology.Decision, error) {
 	tables := b.tenure.lane.shared.tables
 	found, err := waitFor(ctx, b.tenure.lane, "the tables of "+plan.Definition().Name, func() (*rows, error) { return tables.rowsFor(plan) })
 	if err != nil {
@@ -317,7 +339,7 @@ func (b *batch) decideWithTables(ctx context.Context, plan *topology.Plan, key s
 	if found != nil {
 		in.Tables = found
 	}
-	decision := plan.Decide(instance, key, in)
+	decision := plan.DecideAt(to, instance, in)
 	return decision, found.failed()
 }
 
@@ -335,6 +357,8 @@ func (b *batch) consumeInbox(ctx context.Context, record *kgo.Record) error {
 		return b.consumeForwarded(ctx, message, record)
 	case schemas.InboxAct:
 		return b.consumeAct(ctx, message, record)
+	case schemas.InboxLetter:
+		return b.consumeLetter(ctx, *message.Letter, record)
 	default:
 		return b.bury(ctx, record, deadLetter{
 			topology.DeadLetter{Reason: deadInbox, Text: fmt.Sprintf("an inbox record of kind %q is not known to this version", message.Kind)},
@@ -344,7 +368,7 @@ func (b *batch) consumeInbox(ctx context.Context, record *kgo.Record) error {
 }
 
 // consumeForwarded decides a record that another lane has read from its source
-// for an instance of this partition.
+// for an instance or a mailbox of this partition.
 func (b *batch) consumeForwarded(ctx context.Context, message schemas.Inbox, in *kgo.Record) error {
 	record := recordOf(message)
 	b.tenure.feeders[record.Topic] = true
@@ -365,7 +389,7 @@ func (b *batch) consumeForwarded(ctx context.Context, message schemas.Inbox, in 
 	case match.dead != nil:
 		return b.bury(ctx, record, deadLetter{*match.dead, match.workflow, message.Key})
 	}
-	return b.decideEvent(ctx, match, message.Key, record)
+	return b.decideEvent(ctx, match, message.Address(), record)
 }
 
 // matchForwarded finds what the workflow for which a record was sent on has for it.
@@ -380,7 +404,7 @@ func (b *batch) matchForwarded(ctx context.Context, message schemas.Inbox, recor
 	if err != nil || len(matches) == 0 {
 		return matched{}, false, err
 	}
-	return matches[0], matches[0].dead != nil || slices.Contains(matches[0].keys, message.Key), nil
+	return matches[0], matches[0].dead != nil || slices.Contains(matches[0].to, message.Address()), nil
 }
 
 // syncDefinitions waits until this node knows the newest version of a workflow
@@ -437,14 +461,14 @@ func recordOf(message schemas.Inbox) *kgo.Record {
 
 // consumeAct carries out an operator's act on one instance.
 func (b *batch) consumeAct(ctx context.Context, message schemas.Inbox, record *kgo.Record) error {
-	storeKey := instanceKey(message.Workflow, message.Key)
-	instance, err := b.instance(storeKey)
+	to := message.Address()
+	instance, err := b.instance(to.String())
 	if err != nil {
 		return err
 	}
 	if instance == nil {
 		return b.bury(ctx, record, deadLetter{
-			topology.DeadLetter{Reason: "no-instance", Text: fmt.Sprintf("there is no instance %s to %s", storeKey, message.Act.Kind)},
+			topology.DeadLetter{Reason: "no-instance", Text: fmt.Sprintf("there is no instance %s to %s", to, message.Act.Kind)},
 			message.Workflow, message.Key,
 		})
 	}
@@ -453,7 +477,7 @@ func (b *batch) consumeAct(ctx context.Context, message schemas.Inbox, record *k
 		return err
 	}
 	in := topology.Input{At: b.tenure.now(), Act: message.Act}
-	return b.decide(ctx, plan, message.Key, instance, in, record)
+	return b.decide(ctx, plan, to, instance, in, record)
 }
 
 // fire decides the timers of one instance that are due.
@@ -480,14 +504,15 @@ func (b *batch) fireOne(ctx context.Context, instance *topology.Instance, due to
 		return err
 	}
 	in := topology.Input{At: b.tenure.now(), Timer: !instance.Owes()}
-	decision, err := b.decideWithTables(ctx, plan, instance.Key, instance, in)
+	to := instance.Address()
+	decision, err := b.decideWithTables(ctx, plan, to, instance, in)
 	if err != nil {
 		return err
 	}
-	d := decisionOf{plan: plan, key: instance.Key, input: in, decision: decision}
+	d := decisionOf{plan: plan, to: to, before: instance, input: in, decision: decision}
 	if !d.decision.Changed {
 		return fmt.Errorf("a timer of %s that was due at %s changed nothing, and would fire for ever",
-			instanceKey(instance.Workflow, instance.Key), due.Time().Format(time.RFC3339Nano))
+			to, due.Time().Format(time.RFC3339Nano))
 	}
 	b.inputs++
 	if in.Timer {
@@ -513,14 +538,14 @@ func (b *batch) continueOwed(ctx context.Context, storeKey string) error {
 	return nil
 }
 
-// planOf returns the plan of an instance's version; of the newest if the next
-// run of an instance that has ended is to begin. One that this node does not
-// know (yet) is waited for, loudly.
+// planOf returns the plan of an instance's version; the newest for a desk, and
+// if the next run of an instance that has ended is to begin. One that this node
+// does not know (yet) is waited for, loudly.
 func (b *batch) planOf(ctx context.Context, instance *topology.Instance) (*topology.Plan, error) {
 	what := fmt.Sprintf("definition %s version %d", instance.Workflow, instance.Version)
 	return waitFor(ctx, b.tenure.lane, what, func() (*topology.Plan, error) {
 		plan, ok := b.tenure.lane.shared.catalog.Plan(instance.Workflow, instance.Version)
-		if instance.Ended() && instance.Owes() {
+		if instance.Desk != "" || instance.Ended() && instance.Owes() {
 			plan, ok = b.tenure.lane.shared.catalog.Newest(instance.Workflow)
 		}
 		if !ok {

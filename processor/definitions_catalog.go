@@ -287,6 +287,10 @@ func (c *Catalog) Newest(workflow string) (*topology.Plan, bool) {
 	return p, ok
 }
 
+// unusable is not nil where the newest version of a workflow is deployed and
+// cannot be used by this node.
+func (c *Catalog) unusable(workflow string) error { return c.set.Load().broken[workflow] }
+
 // Routes returns the definitions that take records from a topic, ordered by
 // workflow, newest version first.
 func (c *Catalog) Routes(topic string) []Route { return c.set.Load().routes[topic] }

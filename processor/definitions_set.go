@@ -17,6 +17,7 @@ type definitionSet struct {
 	sources []string
 	tables  map[*topology.Plan][]tableSource
 	blocked map[string]error // by topic
+	broken  map[string]error // by workflow: why its newest version cannot be used
 }
 
 func newDefinitionSet(entries map[string]definitionEntry) *definitionSet {
@@ -26,6 +27,7 @@ func newDefinitionSet(entries map[string]definitionEntry) *definitionSet {
 		routes:  map[string][]Route{},
 		blocked: map[string]error{},
 		tables:  map[*topology.Plan][]tableSource{},
+		broken:  map[string]error{},
 	}
 	workflow := ""
 	for _, e := range ordered(entries) {
@@ -67,6 +69,7 @@ func (s *definitionSet) add(e definitionEntry, newest bool) {
 // a start message passed over now would never begin its instance. An older
 // version that is not understood only makes its own instances wait.
 func (s *definitionSet) block(e definitionEntry) {
+	s.broken[e.workflow] = e.broken
 	for _, topic := range e.topics {
 		if s.blocked[topic] == nil {
 			s.blocked[topic] = e.broken

@@ -42,6 +42,11 @@ func (s *shared) ringConfig(partition int32) RingConfig {
 	}
 }
 
+// home is the state partition of what is kept under an address.
+func (s *shared) home(to topology.Address) int32 {
+	return PartitionOf([]byte(to.Key), int32(s.config.Partitions))
+}
+
 // lane drives one state partition: it owns partition p of the state, reads
 // every input that belongs to it, and decides one input after the other.
 type lane struct {
@@ -265,10 +270,6 @@ func (l *lane) progress(behind int64) {
 }
 
 func (l *lane) live() { l.turned.Store(l.shared.clock().UnixMilli()) }
-
-// instanceKey is where an instance stands in the store and in the changelog.
-// A workflow's name has no slash, so no two instances share one.
-func instanceKey(workflow, key string) string { return workflow + "/" + key }
 
 // now is the time of the lane's next decision: the wall clock, which must not
 // go back, not even across owners.

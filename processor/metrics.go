@@ -15,6 +15,7 @@ type metrics struct {
 	incidents     *prometheus.CounterVec // workflow
 	deadLetters   *prometheus.CounterVec // reason
 	skipped       *prometheus.CounterVec // topic
+	letters       *prometheus.CounterVec // workflow, kind
 	forwarded     prometheus.Counter
 	timersFired   prometheus.Counter
 	timersHeld    prometheus.Counter
@@ -48,6 +49,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		incidents:     counters("incidents_total", "Instances that stopped because of a fault of the definition or the data.", "workflow"),
 		deadLetters:   counters("dead_letters_total", "Records that could not be used.", "reason"),
 		skipped:       counters("records_skipped_total", "Records of input topics that no definition has a use for.", "topic"),
+		letters:       counters("letters_total", "Letters written to instances and desks of a workflow.", "workflow", "kind"),
 		forwarded:     counter("records_forwarded_total", "Records sent on through the inbox to the partition of their instance."),
 		timersFired:   counter("timers_fired_total", "Timers fired."),
 		timersHeld:    counter("timers_hold_exceeded_total", "Times that timers fired although records of another partition might still have been on their way."),
@@ -69,7 +71,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"topic"}),
 		tableRefused: counters("table_records_refused_total", "Records of a table's topic that cannot be rows: not decodable, or without a key that is text.", "topic"),
 	}
-	r.MustRegister(m.decisions, m.commands, m.incidents, m.deadLetters, m.skipped, m.forwarded, m.timersFired,
+	r.MustRegister(m.decisions, m.commands, m.incidents, m.deadLetters, m.skipped, m.letters, m.forwarded, m.timersFired,
 		m.timersHeld, m.timerLateness, m.commits, m.commitSeconds, m.commitRecords, m.aborts, m.takeovers,
 		m.takeoverTime, m.partitions, m.restoreBehind, m.tableLag, m.tableRefused)
 	return m
@@ -109,6 +111,9 @@ func (t tally) report(m *metrics) {
 	}
 	for workflow, n := range t.faults {
 		m.incidents.WithLabelValues(workflow).Add(float64(n))
+	}
+	for l, n := range t.letters {
+		m.letters.WithLabelValues(l.workflow, l.kind).Add(float64(n))
 	}
 	m.forwarded.Add(float64(t.forwarded))
 	m.timersFired.Add(float64(t.fired))

@@ -42,23 +42,35 @@ const (
 // decisionOf is a decision with what it was made on.
 type decisionOf struct {
 	plan     *topology.Plan
-	key      string // of the instance
+	to       topology.Address
+	before   *topology.Instance // what was decided on; nil: there was none
 	input    topology.Input
 	source   *kgo.Record // the record that was decided; nil for a timer
 	decision topology.Decision
 }
 
-// about is where the event stands that was decided on: what came, or what the
-// instance had kept until now; nil for a timer.
+// about is where the event stands that was decided on: what came, what a mailbox
+// has handed on, or what the instance had kept until now; where a letter or an act
+// stands; nil for a timer.
 func (d decisionOf) about() *topology.RecordRef {
 	switch {
 	case d.decision.Event != nil:
 		return &d.decision.Event.Record
+	case d.relayed() != nil:
+		return &d.relayed().Record
 	case d.source != nil:
 		ref := refOf(d.source)
 		return &ref
 	}
 	return nil
+}
+
+// relayed is the event that a mailbox has handed on; nil if the input is none.
+func (d decisionOf) relayed() *topology.Event {
+	if d.input.Letter == nil {
+		return nil
+	}
+	return d.input.Letter.Event
 }
 
 // send stages a command.
@@ -76,7 +88,7 @@ func (b *batch) send(ctx context.Context, d decisionOf, c topology.Command) erro
 	header(headerCommandID, c.ID)
 	header(headerAttempt, strconv.Itoa(c.Attempt))
 	header(headerWorkflow, d.plan.Definition().Name)
-	header(headerKey, d.key)
+	header(headerKey, d.to.Key)
 	header(headerStep, c.Step)
 	if c.Compensates != "" {
 		header(headerCompensates, c.Compensates)
@@ -96,29 +108,38 @@ func coordinates(r *kgo.Record) string {
 	return fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset)
 }
 
-// forward sends a record on to the partition where one of its instances lives,
-// as it is, in the transaction that commits its offset.
-func (b *batch) forward(ctx context.Context, workflow, key string, record *kgo.Record) error {
+// forward sends a record on to the partition where one of its instances or
+// mailboxes lives, as it is, in the transaction that commits its offset.
+func (b *batch) forward(ctx context.Context, to topology.Address, record *kgo.Record) error {
+	ref := refOf(record)
+	err := b.tell(ctx, to, schemas.Inbox{
+		Kind: schemas.InboxEvent, Workflow: to.Workflow, Desk: to.Desk, Key: to.Key,
+		Source: &ref, Value: record.Value, Headers: headersOf(record),
+	})
+	if err != nil {
+		return fmt.Errorf("forward %s: %w", coordinates(record), err)
+	}
+	b.tally.forwarded++
+	return nil
+}
+
+// tell puts a record into the inbox of the partition where an address is at
+// home, in the transaction of this batch.
+func (b *batch) tell(ctx context.Context, to topology.Address, message schemas.Inbox) error {
 	facts, err := b.topic(ctx, b.tenure.lane.shared.topics.Inbox)
 	if err != nil {
 		return err
 	}
-	ref := refOf(record)
-	value, err := schemas.Inbox{
-		Kind: schemas.InboxEvent, Workflow: workflow, Key: key,
-		Source: &ref, Value: record.Value, Headers: headersOf(record),
-	}.Encode()
+	value, err := message.Encode()
 	if err != nil {
-		return fmt.Errorf("forward %s: %w", coordinates(record), err)
+		return err
 	}
-	out := &kgo.Record{
+	b.add(&kgo.Record{
 		Topic:     b.tenure.lane.shared.topics.Inbox,
-		Partition: b.home(key),
-		Key:       []byte(key),
+		Partition: b.home(to),
+		Key:       []byte(to.Key),
 		Value:     value,
-	}
-	b.tally.forwarded++
-	b.add(out, facts.maxMessageBytes)
+	}, facts.maxMessageBytes)
 	return nil
 }
 
@@ -148,23 +169,27 @@ type deadLetter struct {
 
 // buryDecided stages the dead letter that a decision asks for.
 func (b *batch) buryDecided(ctx context.Context, d decisionOf) error {
-	source := d.source
-	if d.decision.Event != nil {
+	source, kept := d.source, d.decision.Event
+	if kept == nil {
+		kept = d.relayed()
+	}
+	if kept != nil {
 		var err error
-		if source, err = keptRecord(d.decision.Event); err != nil {
+		if source, err = keptRecord(kept); err != nil {
 			return err
 		}
 	}
-	return b.bury(ctx, source, deadLetter{*d.decision.DeadLetter, d.plan.Definition().Name, d.key})
+	return b.bury(ctx, source, deadLetter{*d.decision.DeadLetter, d.plan.Definition().Name, d.to.Key})
 }
 
-// keptRecord gives an event back that its instance had kept. Its bytes are
-// where its coordinates say; here it has its payload as JSON.
+// keptRecord gives an event back that its instance had kept, or that a mailbox
+// has handed on. Its bytes are where its coordinates say; here it has its payload
+// as JSON.
 func keptRecord(e *topology.Event) (*kgo.Record, error) {
 	record := &kgo.Record{
 		Topic: e.Record.Topic, Partition: e.Record.Partition, Offset: e.Record.Offset,
 		Timestamp: e.Record.Time.Time(), Key: e.Record.Key,
-		Headers: []kgo.RecordHeader{{Key: headerDeadForm, Value: []byte("JSON: the instance had kept the event; the record is where the coordinates say")}},
+		Headers: []kgo.RecordHeader{{Key: headerDeadForm, Value: []byte("JSON: the event had been kept; the record is where the coordinates say")}},
 	}
 	if e.Payload == nil {
 		return record, nil
@@ -208,9 +233,9 @@ func (b *batch) bury(ctx context.Context, source *kgo.Record, why deadLetter) er
 	return nil
 }
 
-// record stages the history of a decision. state is the instance after it as
-// it is stored, nil if it did not change or is gone.
-func (b *batch) record(ctx context.Context, d decisionOf, state []byte) error {
+// record stages the history of a decision. state is the digest of what was
+// stored, nil if nothing was.
+func (b *batch) record(ctx context.Context, d decisionOf, state *[sha256.Size]byte) error {
 	facts, err := b.topic(ctx, b.tenure.lane.shared.topics.History)
 	if err != nil {
 		return err
@@ -219,7 +244,8 @@ func (b *batch) record(ctx context.Context, d decisionOf, state []byte) error {
 	entry := schemas.History{
 		At:         d.input.At,
 		Workflow:   definition.Name,
-		Key:        d.key,
+		Desk:       d.to.Desk,
+		Key:        d.to.Key,
 		Version:    int32(definition.Version),
 		Definition: d.plan.Digest(),
 		Semantics:  topology.Semantics,
@@ -229,28 +255,31 @@ func (b *batch) record(ctx context.Context, d decisionOf, state []byte) error {
 		Trace:      d.decision.Trace,
 		Fault:      d.decision.Fault,
 		DeadLetter: d.decision.DeadLetter,
+		State:      state,
 	}
 	if d.input.Event != nil {
 		entry.Message = d.input.Event.Message
+	} else if event := d.relayed(); event != nil {
+		entry.Message = event.Message
 	}
 	for _, c := range d.decision.Commands {
 		entry.Commands = append(entry.Commands, historyCommand(c))
 	}
+	for _, l := range d.decision.Letters {
+		entry.Letters = append(entry.Letters, schemas.HistoryLetter{Kind: l.Kind, To: l.To, Command: l.Command})
+	}
+	entry.Lookups = b.historyLookups(d.decision.Lookups)
 	if next := d.decision.Instance; next != nil {
 		entry.Run, entry.Status = next.Run, next.Status
 		entry.NextTimer, _ = next.NextTimer()
 	}
-	if state != nil {
-		digest := sha256.Sum256(state)
-		entry.State = &digest
-	}
 	value, err := entry.Encode()
 	if err != nil {
-		return fmt.Errorf("history of %s: %w", instanceKey(definition.Name, d.key), err)
+		return fmt.Errorf("history of %s: %w", d.to, err)
 	}
 	b.add(&kgo.Record{
 		Topic: b.tenure.lane.shared.topics.History, Partition: b.tenure.lane.partition,
-		Key: []byte(instanceKey(definition.Name, d.key)), Value: value,
+		Key: []byte(d.to.String()), Value: value,
 	}, facts.maxMessageBytes)
 	return nil
 }
@@ -271,6 +300,9 @@ func historyCommand(c topology.Command) schemas.HistoryCommand {
 // payload up to the configured size.
 func (b *batch) historyInput(d decisionOf) schemas.HistoryInput {
 	in := schemas.HistoryInput{Kind: schemas.InputTimer, Act: d.input.Act}
+	if d.input.Letter != nil {
+		return b.historyLetter(d)
+	}
 	if kept := d.decision.Event; kept != nil {
 		in.Kind, in.Record = schemas.InputEvent, &kept.Record
 		in.PayloadOmitted = "the instance had kept the event since it came"
@@ -289,16 +321,58 @@ func (b *batch) historyInput(d decisionOf) schemas.HistoryInput {
 		return in
 	}
 	in.Kind = schemas.InputEvent
-	in.Payload, in.Headers = d.source.Value, headersOf(d.source)
-	switch limit := b.tenure.lane.shared.config.HistoryPayload; {
-	case limit < 0:
-		in.Payload, in.Headers = nil, nil
-		in.PayloadOmitted = "the configuration keeps no payloads"
-	case len(d.source.Value) > limit:
-		in.Payload, in.Headers = nil, nil
-		in.PayloadOmitted = fmt.Sprintf("larger than %d bytes", limit)
+	if in.PayloadOmitted = b.omitted(len(d.source.Value)); in.PayloadOmitted == "" {
+		in.Payload, in.Headers = d.source.Value, headersOf(d.source)
 	}
 	return in
+}
+
+// historyLetter describes a letter that was decided on: always who told what
+// about which call, and the values up to the configured size. They are also where
+// the letter stands, in the inbox.
+func (b *batch) historyLetter(d decisionOf) schemas.HistoryInput {
+	ref, letter := refOf(d.source), *d.input.Letter
+	in := schemas.HistoryInput{Kind: schemas.InputLetter, Record: &ref, Letter: &letter}
+	if in.PayloadOmitted = b.omitted(len(d.source.Value)); in.PayloadOmitted == "" {
+		return in
+	}
+	letter.Value = nil
+	if letter.Event != nil {
+		event := *letter.Event
+		event.Payload, event.Headers = nil, nil
+		letter.Event = &event
+	}
+	if letter.Failure != nil {
+		letter.Failure = &topology.Failure{Name: letter.Failure.Name, Step: letter.Failure.Step, At: letter.Failure.At}
+	}
+	return in
+}
+
+// historyLookups describes the rows that a decision has seen, all together up to
+// the configured size.
+func (b *batch) historyLookups(lookups []topology.Lookup) []schemas.HistoryLookup {
+	var out []schemas.HistoryLookup
+	bytes := 0
+	for _, l := range lookups {
+		row := schemas.HistoryLookup{Table: l.Table, Key: l.Key, Found: l.Found}
+		bytes += value.Size(l.Row)
+		if row.RowOmitted = b.omitted(bytes); row.RowOmitted == "" {
+			row.Row = l.Row
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// omitted says why a payload of so many bytes is not in the history; "" if it is.
+func (b *batch) omitted(bytes int) string {
+	switch limit := b.tenure.lane.shared.config.HistoryPayload; {
+	case limit < 0:
+		return "the configuration keeps no payloads"
+	case bytes > limit:
+		return fmt.Sprintf("larger than %d bytes", limit)
+	}
+	return ""
 }
 
 // topic returns the facts of a topic. A command's topic that does not exist
@@ -309,7 +383,7 @@ func (b *batch) topic(ctx context.Context, name string) (topicFacts, error) {
 	})
 }
 
-// home is the state partition of an instance key.
-func (b *batch) home(key string) int32 {
-	return PartitionOf([]byte(key), int32(b.tenure.lane.shared.config.Partitions))
+// home is the state partition of what is kept under an address.
+func (b *batch) home(to topology.Address) int32 {
+	return b.tenure.lane.shared.home(to)
 }

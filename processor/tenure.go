@@ -50,7 +50,7 @@ func newTenure(l *lane, ring *Ring, changelog topicFacts, s start) *tenure {
 		at:        s.at,
 		feeders:   s.feeders,
 		unread:    s.unread,
-		cache:     newInstanceCache(cachedInstances),
+		cache:     newInstanceCache(cachedInstances, cachedBytes),
 	}
 	t.horizon = newHorizon(t)
 	return t
@@ -324,21 +324,22 @@ func (t *tenure) leave() {
 	}
 }
 
-// load returns the committed instance under a key of the store, or nil.
-func (t *tenure) load(key string) (*topology.Instance, error) {
-	if instance, ok := t.cache.get(key); ok {
-		return instance, nil
+// load returns the committed instance under a key of the store with all its
+// parts; the zero one if there is none.
+func (t *tenure) load(key string) (cached, error) {
+	if found, ok := t.cache.get(key); ok {
+		return found, nil
 	}
 	entry, found, err := t.lane.store.Get([]byte(key))
 	if err != nil || !found {
-		return nil, err
+		return cached{}, err
 	}
-	instance, err := decodeInstance(entry)
+	loaded, err := decodeStored(t.lane.store, key, entry)
 	if err != nil {
-		return nil, fmt.Errorf("instance %s: %w", key, err)
+		return cached{}, fmt.Errorf("instance %s: %w", key, err)
 	}
-	t.cache.put(key, instance, len(entry.Value))
-	return instance, nil
+	t.cache.put(key, loaded)
+	return loaded, nil
 }
 
 // fireTimers decides the timers that are due and that the horizon has passed.

@@ -1,0 +1,69 @@
+package processor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/schemas"
+	"rondo/topology"
+)
+
+// post stages a letter: into the inbox of the partition where its address is at
+// home, also if that is our own. So every input has coordinates, the order of
+// letters is that of a topic, and what is decided again is read again.
+func (b *batch) post(ctx context.Context, d decisionOf, letter *topology.Letter) error {
+	if err := b.tell(ctx, letter.To, schemas.NewLetter(letter)); err != nil {
+		return fmt.Errorf("letter %s of %s to %s: %w", letter.Kind, d.to, letter.To, err)
+	}
+	b.tally.letters[letterLabels{letter.To.Workflow, string(letter.Kind)}]++
+	return nil
+}
+
+// consumeLetter decides what another instance or a desk tells one of this
+// partition.
+func (b *batch) consumeLetter(ctx context.Context, letter topology.Letter, record *kgo.Record) error {
+	to := letter.To
+	if home := b.home(to); home != b.tenure.lane.partition {
+		return b.bury(ctx, record, deadLetter{
+			topology.DeadLetter{Reason: deadInbox, Text: fmt.Sprintf("a letter to %s is in this partition, but belongs in partition %d", to, home)},
+			to.Workflow, to.Key,
+		})
+	}
+	instance, err := b.rested(ctx, to)
+	if err != nil {
+		return err
+	}
+	plan, err := b.planForLetter(ctx, to, instance, record)
+	if err != nil {
+		return err
+	}
+	if plan == nil {
+		return b.bury(ctx, record, deadLetter{
+			topology.DeadLetter{Reason: deadInbox, Text: fmt.Sprintf("a letter (%s) from %s: the workflow %s is not deployed. Deploy it, and write the record to the inbox again",
+				letter.Kind, letter.From, to.Workflow)},
+			to.Workflow, to.Key,
+		})
+	}
+	in := topology.Input{At: b.tenure.now(), Letter: &letter}
+	return b.decide(ctx, plan, to, instance, in, record)
+}
+
+// planForLetter returns the plan by which a letter is considered: that of the
+// run that is there, else the newest; nil if the workflow is not deployed. The
+// lane that has written the letter may have learned of the workflow a moment
+// earlier than this node.
+func (b *batch) planForLetter(ctx context.Context, to topology.Address, instance *topology.Instance, record *kgo.Record) (*topology.Plan, error) {
+	if keepsVersion(instance) {
+		return b.planOf(ctx, instance)
+	}
+	plan, err := b.newest(ctx, to.Workflow)
+	if err != nil || plan != nil {
+		return plan, err
+	}
+	if err := b.syncDefinitions(ctx, to.Workflow, record); err != nil {
+		return nil, err
+	}
+	return b.newest(ctx, to.Workflow)
+}
