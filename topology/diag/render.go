@@ -52,6 +52,13 @@ func Render(w io.Writer, list List, source Source, color bool) error {
 	return out.w.Flush()
 }
 
+// RenderOne writes one finding as Render does, without a summary.
+func RenderOne(w io.Writer, d Diagnostic, source Source, color bool) error {
+	out := &renderer{w: bufio.NewWriter(w), paint: painter(color), source: newPages(source)}
+	out.finding(d)
+	return out.w.Flush()
+}
+
 const (
 	// excerptWidth is the widest excerpt, in terminal cells.
 	excerptWidth = 110

@@ -1,0 +1,163 @@
+package schemas
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"rondo/topology"
+	"rondo/topology/value"
+)
+
+// Wire carries payloads from a service's hand to a decision without a broker:
+// it writes a record and reads it again, so that a test sees what a node would.
+// It may be used by many goroutines.
+type Wire struct {
+	messages map[string]writeMessage // by the name in the definition
+	readers  map[string]*Reader      // by topic
+}
+
+// NewWire returns a Wire for all messages of def. Where registry is nil,
+// messages whose schema is a subject of one are carried as they are. Errors are
+// as those of NewWriter.
+func NewWire(ctx context.Context, def *topology.Definition, registry *Registry) (*Wire, error) {
+	files, err := parseSchemaFiles(def.Files, def.Messages)
+	if err != nil {
+		return nil, fmt.Errorf("schema file %w", err)
+	}
+	w := &Wire{map[string]writeMessage{}, map[string]*Reader{}}
+	topics := map[string][]*topology.Message{}
+	for _, m := range def.Messages {
+		topics[m.Topic] = append(topics[m.Topic], m)
+		if registry == nil && m.Format == formatAvro && !m.SchemaFile() || registry == nil && m.Schema != "" && !m.SchemaFile() {
+			continue
+		}
+		how, err := writeMessageOf(ctx, m, files, def.Files, registry)
+		if err != nil {
+			return nil, fmt.Errorf("message %s: %w", m.Name, err)
+		}
+		w.messages[m.Name] = how
+	}
+	for topic, messages := range topics {
+		if w.readers[topic], err = NewReader(messages, def.Files, registry); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// Carry returns what a record with this payload, of a message of the
+// definition, is decoded to. Texts stand for what a test cannot write otherwise:
+// timestamps (RFC 3339), bytes (base64) and decimals. It fails for a payload that
+// the message's schema does not allow.
+func (w *Wire) Carry(ctx context.Context, m *topology.Message, payload value.Value) (value.Value, error) {
+	how, ok := w.messages[m.Name]
+	if !ok || payload == nil {
+		return payload, nil
+	}
+	if how.schema != nil {
+		payload = written(how.schema.root, payload)
+	} else if text, isText := payload.(string); isText && how.format == formatBytes {
+		payload = bytesOf(text)
+	}
+	b, err := how.encode(payload)
+	if err != nil {
+		return nil, err
+	}
+	name := Header{Key: headerType, Value: []byte(typeOnWire(m))}
+	d, err := w.readers[m.Topic].Decode(ctx, Raw{Topic: m.Topic, Value: b, Headers: []Header{name}})
+	if bad := (*Undecodable)(nil); errors.As(err, &bad) {
+		return nil, errors.New(bad.Text)
+	}
+	return d.Payload, err
+}
+
+// written replaces the texts that stand for values of other kinds. What does not
+// fit stays as it is: encoding says so better.
+func written(n *node, v value.Value) value.Value {
+	switch n.kind {
+	case kindRecord:
+		return writtenRecord(n, v)
+	case kindMap:
+		if m, isMap := v.(*value.Map); isMap {
+			out := m
+			for name, item := range m.All() {
+				out = out.With(name, written(n.item, item))
+			}
+			return out
+		}
+	case kindArray:
+		if list, isList := v.([]any); isList {
+			out := make([]any, len(list))
+			for i, item := range list {
+				out[i] = written(n.item, item)
+			}
+			return out
+		}
+	case kindUnion:
+		return writtenUnion(n, v)
+	default:
+		if text, isText := v.(string); isText {
+			return writtenText(n, text)
+		}
+	}
+	return v
+}
+
+func writtenRecord(n *node, v value.Value) value.Value {
+	m, isMap := v.(*value.Map)
+	if !isMap {
+		return v
+	}
+	out := m
+	for name, item := range m.All() {
+		if i, ok := n.index[name]; ok {
+			out = out.With(name, written(n.fields[i].typ, item))
+		}
+	}
+	return out
+}
+
+// writtenUnion goes on where there is one branch only beside null.
+func writtenUnion(n *node, v value.Value) value.Value {
+	var only *node
+	for _, branch := range n.branches {
+		switch {
+		case branch.kind == kindNull:
+		case only != nil:
+			return v
+		default:
+			only = branch
+		}
+	}
+	if v == nil || only == nil {
+		return v
+	}
+	return written(only, v)
+}
+
+func writtenText(n *node, text string) value.Value {
+	switch {
+	case n.logical == "timestamp-millis" || n.logical == "timestamp-micros" || n.logical == "timestamp-nanos":
+		if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			return t
+		}
+	case n.logical == "decimal":
+		if d, err := value.ParseDecimal(text); err == nil {
+			return d
+		}
+	case (n.kind == kindBytes || n.kind == kindFixed) && n.logical == "":
+		return bytesOf(text)
+	}
+	return text
+}
+
+// bytesOf reads base64; another text stays as it is.
+func bytesOf(text string) value.Value {
+	if b, err := base64.StdEncoding.DecodeString(text); err == nil {
+		return b
+	}
+	return text
+}

@@ -1,0 +1,83 @@
+package schemas
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"rondo/topology"
+	"rondo/topology/value"
+)
+
+const wireSchema = `{"type": "record", "name": "Paid", "fields": [
+	{"name": "id", "type": "string"},
+	{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+	{"name": "amount", "type": {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}},
+	{"name": "sign", "type": ["null", "bytes"], "default": null},
+	{"name": "tags", "type": {"type": "array", "items": "string"}, "default": []},
+	{"name": "seen", "type": {"type": "map", "values": {"type": "long", "logicalType": "timestamp-millis"}}, "default": {}}
+]}`
+
+func wireOf(t *testing.T, m *topology.Message) *Wire {
+	t.Helper()
+	w, err := NewWire(context.Background(), &topology.Definition{Messages: []*topology.Message{m}, Files: map[string][]byte{"paid.avsc": []byte(wireSchema)}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestWireGivesWhatANodeWouldDecode(t *testing.T) {
+	m := &topology.Message{Name: "Paid", Topic: "t", Format: "avro", Schema: "paid.avsc"}
+	got, err := wireOf(t, m).Carry(context.Background(), m, mapOf1("id", "p-1", "at", "2026-01-31T12:00:00Z", "amount", "1.50",
+		"sign", "AAE=", "seen", mapOf1("a", "2026-01-31T12:00:01Z")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	want := mapOf1("id", "p-1", "at", at, "amount", dec("1.50"), "sign", []byte{0, 1}, "tags", []any{}, "seen", mapOf1("a", at.Add(time.Second)))
+	if !value.Equal(got, want) {
+		t.Errorf("got %s\nwant %s", value.Format(got), value.Format(want))
+	}
+	if again, err := wireOf(t, m).Carry(context.Background(), m, got); err != nil || !value.Equal(again, got) {
+		t.Errorf("carried again it is %s, %v", value.Format(again), err)
+	}
+}
+
+func TestWireRefusesWhatNoServiceCouldSend(t *testing.T) {
+	m := &topology.Message{Name: "Paid", Topic: "t", Format: "avro", Schema: "paid.avsc"}
+	for _, c := range []struct {
+		payload value.Value
+		want    string
+	}{
+		{mapOf1("id", "p-1"), "at"},
+		{mapOf1("id", int64(1), "at", "2026-01-31T12:00:00Z", "amount", "1"), "id"},
+		{mapOf1("id", "p-1", "at", "yesterday", "amount", "1"), "at"},
+		{"paid", "record"},
+	} {
+		if got, err := wireOf(t, m).Carry(context.Background(), m, c.payload); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s is carried as %s, %v", value.Format(c.payload), value.Format(got), err)
+		}
+	}
+}
+
+func TestWireCarriesOtherFormats(t *testing.T) {
+	for _, c := range []struct {
+		format, schema string
+		payload, want  value.Value
+	}{
+		{"", "", mapOf1("n", int64(1)), mapOf1("n", int64(1))},
+		{"json", "", mapOf1("at", time.Unix(0, 0).UTC()), mapOf1("at", "1970-01-01T00:00:00Z")},
+		{"text", "", "hallo", "hallo"},
+		{"bytes", "", "AAE=", []byte{0, 1}},
+		{"avro", "a.subject", mapOf1("n", int64(1)), mapOf1("n", int64(1))}, // nobody can be asked
+		{"json", "", nil, nil},
+	} {
+		m := &topology.Message{Name: "Paid", Topic: "t", Format: c.format, Schema: c.schema}
+		got, err := wireOf(t, m).Carry(context.Background(), m, c.payload)
+		if err != nil || !value.Equal(got, c.want) {
+			t.Errorf("%s: %s is carried as %s, %v", c.format, value.Format(c.payload), value.Format(got), err)
+		}
+	}
+}
