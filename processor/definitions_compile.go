@@ -92,6 +92,17 @@ func CheckDefinition(ctx context.Context, cfg Config, def *topology.Definition) 
 	return compiled.plan, list, nil
 }
 
+// NewWire carries payloads as the records of a definition's messages would, with
+// the application's schema registry, if it has one. Errors are as those of
+// CheckDefinition, whose list has the others.
+func NewWire(ctx context.Context, cfg Config, def *topology.Definition) (*schemas.Wire, error) {
+	compiler, err := newDefinitionCompiler(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return schemas.NewWire(ctx, def, compiler.registry)
+}
+
 // compile is check for those who only want to run it: a *DefinitionError says
 // what is wrong; any other error, that the schema registry does not answer.
 func (c *definitionCompiler) compile(ctx context.Context, def *topology.Definition) (*compiledDefinition, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"rondo/topology"
@@ -50,8 +51,10 @@ func NewWire(ctx context.Context, def *topology.Definition, registry *Registry) 
 
 // Carry returns what a record with this payload, of a message of the
 // definition, is decoded to. Texts stand for what a test cannot write otherwise:
-// timestamps (RFC 3339), bytes (base64) and decimals. It fails for a payload that
-// the message's schema does not allow.
+// timestamps (RFC 3339), bytes (base64) and decimals. A field that is left out
+// has its default, else a neutral value (0, false, "", the first symbol, …): a
+// test names what matters to it. It fails for a payload that the message's schema
+// does not allow.
 func (w *Wire) Carry(ctx context.Context, m *topology.Message, payload value.Value) (value.Value, error) {
 	how, ok := w.messages[m.Name]
 	if !ok || payload == nil {
@@ -117,7 +120,93 @@ func writtenRecord(n *node, v value.Value) value.Value {
 			out = out.With(name, written(n.fields[i].typ, item))
 		}
 	}
-	return out
+	return withNeutral(n, out, 0)
+}
+
+// withNeutral adds the fields of a record that are neither there nor have a
+// default.
+func withNeutral(n *node, m *value.Map, depth int) *value.Map {
+	for i := range n.fields {
+		f := &n.fields[i]
+		if _, ok := m.Lookup(f.name); ok || f.hasDefault {
+			continue
+		}
+		if v, ok := neutral(f.typ, depth); ok {
+			m = m.With(f.name, v)
+		}
+	}
+	return m
+}
+
+// neutralDepth bounds a neutral value: a record may hold itself.
+const neutralDepth = 8
+
+// neutral is the value of a type that says nothing; false if there is none.
+func neutral(n *node, depth int) (value.Value, bool) {
+	switch n.kind {
+	case kindNull:
+		return nil, true
+	case kindBoolean:
+		return false, true
+	case kindInt, kindLong:
+		return neutralCount(n), true
+	case kindFloat, kindDouble:
+		return float64(0), true
+	case kindString:
+		if n.logical == "uuid" {
+			return neutralUUID, true
+		}
+		return "", true
+	case kindBytes, kindFixed:
+		return neutralBytes(n), true
+	case kindEnum:
+		return n.symbols[0], true
+	case kindArray:
+		return []any{}, true
+	case kindMap:
+		return &value.Map{}, true
+	case kindRecord:
+		if depth >= neutralDepth {
+			return nil, false // it holds itself, without end
+		}
+		return withNeutral(n, &value.Map{}, depth+1), true
+	case kindUnion:
+		for _, branch := range n.branches {
+			if branch.kind == kindNull {
+				return nil, true
+			}
+		}
+		return neutral(n.branches[0], depth+1)
+	}
+	return nil, false
+}
+
+const neutralUUID = "00000000-0000-0000-0000-000000000000"
+
+func neutralCount(n *node) value.Value {
+	switch {
+	case strings.HasPrefix(n.logical, "timestamp"):
+		return time.Unix(0, 0).UTC()
+	case n.logical == "date":
+		return "1970-01-01"
+	case strings.HasPrefix(n.logical, "time-"):
+		return "00:00:00"
+	case strings.HasPrefix(n.logical, "local-timestamp"):
+		return "1970-01-01T00:00:00"
+	}
+	return int64(0)
+}
+
+func neutralBytes(n *node) value.Value {
+	switch n.logical {
+	case "decimal":
+		return int64(0)
+	case "duration":
+		return "PT0S"
+	case "uuid":
+		return neutralUUID
+	}
+	return make([]byte, n.size)
 }
 
 // writtenUnion goes on where there is one branch only beside null.

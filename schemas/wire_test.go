@@ -51,7 +51,7 @@ func TestWireRefusesWhatNoServiceCouldSend(t *testing.T) {
 		payload value.Value
 		want    string
 	}{
-		{mapOf1("id", "p-1"), "at"},
+		{mapOf1("idd", "p-1"), "idd"},
 		{mapOf1("id", int64(1), "at", "2026-01-31T12:00:00Z", "amount", "1"), "id"},
 		{mapOf1("id", "p-1", "at", "yesterday", "amount", "1"), "at"},
 		{"paid", "record"},
@@ -59,6 +59,51 @@ func TestWireRefusesWhatNoServiceCouldSend(t *testing.T) {
 		if got, err := wireOf(t, m).Carry(context.Background(), m, c.payload); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s is carried as %s, %v", value.Format(c.payload), value.Format(got), err)
 		}
+	}
+}
+
+// TestWireFillsInWhatATestLeavesOut: every type has a value that fits it.
+func TestWireFillsInWhatATestLeavesOut(t *testing.T) {
+	fields := map[string]string{
+		"null": `"null"`, "boolean": `"boolean"`, "int": `"int"`, "long": `"long"`, "float": `"float"`, "double": `"double"`,
+		"bytes": `"bytes"`, "string": `"string"`, "uuid": `{"type": "string", "logicalType": "uuid"}`,
+		"fixed": `{"type": "fixed", "name": "F", "size": 3}`, "enum": `{"type": "enum", "name": "E", "symbols": ["A", "B"]}`,
+		"array": `{"type": "array", "items": "int"}`, "map": `{"type": "map", "values": "int"}`,
+		"record": `{"type": "record", "name": "R", "fields": [{"name": "x", "type": "int"}]}`,
+		"union":  `["string", "int"]`, "optional": `["int", "null"]`,
+		"decimal":  `{"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}`,
+		"duration": `{"type": "fixed", "name": "D", "size": 12, "logicalType": "duration"}`,
+		"date":     `{"type": "int", "logicalType": "date"}`, "clock": `{"type": "int", "logicalType": "time-millis"}`,
+		"micros": `{"type": "long", "logicalType": "time-micros"}`,
+		"stamp":  `{"type": "long", "logicalType": "timestamp-micros"}`, "local": `{"type": "long", "logicalType": "local-timestamp-millis"}`,
+	}
+	for name, typ := range fields {
+		m := &topology.Message{Name: "M", Topic: "t", Format: "avro", Schema: "m.avsc"}
+		schema := `{"type": "record", "name": "M", "fields": [{"name": "left_out", "type": ` + typ + `}]}`
+		w, err := NewWire(context.Background(), &topology.Definition{Messages: []*topology.Message{m}, Files: map[string][]byte{"m.avsc": []byte(schema)}}, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got, err := w.Carry(context.Background(), m, &value.Map{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if _, ok := got.(*value.Map).Lookup("left_out"); !ok {
+			t.Errorf("%s is not filled in: %s", name, value.Format(got))
+		}
+	}
+}
+
+func TestWireEndsWhereARecordHoldsItself(t *testing.T) {
+	m := &topology.Message{Name: "M", Topic: "t", Format: "avro", Schema: "m.avsc"}
+	schema := `{"type": "record", "name": "M", "fields": [{"name": "self", "type": "M"}]}`
+	w, err := NewWire(context.Background(), &topology.Definition{Messages: []*topology.Message{m}, Files: map[string][]byte{"m.avsc": []byte(schema)}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.Carry(context.Background(), m, &value.Map{}); err == nil {
+		t.Errorf("a record without end is carried as %s", value.Format(got))
 	}
 }
 

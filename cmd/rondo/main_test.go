@@ -104,7 +104,7 @@ do:
 var wrongFile = strings.NewReplacer("await: {Sent:", "await: {Snet:").Replace(parcelFile)
 
 func TestGoldenHelp(t *testing.T) {
-	for _, command := range []string{"", "demo", "demo services", "serve", "dev", "deploy", "validate", "topics", "topics plan", "topics apply", "explain", "version", "fmt", "schema"} {
+	for _, command := range []string{"", "demo", "demo services", "serve", "dev", "deploy", "validate", "test", "topics", "topics plan", "topics apply", "explain", "version", "fmt", "schema"} {
 		t.Run(command, func(t *testing.T) {
 			r := rondo(t, append(strings.Fields(command), "--help")...)
 			if r.code != exitDone || r.stderr != "" {
@@ -132,6 +132,10 @@ func TestACommandLineThatIsWrongGetsOneSentence(t *testing.T) {
 		{"validate nothing.yaml", "rondo: read the definition: stat nothing.yaml: no such file or directory"},
 		{"validate -o xml parcel.yaml", "rondo: -o xml is not known: choose text or json"},
 		{"explain unknown-mesage", "rondo: there is no code unknown-mesage: did you mean unknown-message?"},
+		{"test", "rondo: there is no file of tests (*.test.yaml) in [.]"},
+		{"test nowhere", "rondo: read the tests: stat nowhere: no such file or directory"},
+		{"test --run (", "rondo: --run ( is no regular expression: error parsing regexp: missing closing ): `(`"},
+		{"test --coverage-min 101", "rondo: --coverage-min 101 is no percentage: choose 0 to 100"},
 		{"dev nowhere", "rondo: nowhere is no folder: name the one with your workflow files"},
 	} {
 		t.Run(tc.args, func(t *testing.T) {

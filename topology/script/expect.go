@@ -12,9 +12,9 @@ import (
 // emission is what a decision gives that a script must list: a command, or a
 // child that it begins.
 type emission struct {
-	workflow, key string // of the instance
-	command       *topology.Command
-	child         *topology.Letter
+	key     string // of the instance
+	command *topology.Command
+	child   *topology.Letter
 }
 
 // emissionsOf are those of one decision, in the order of sending.

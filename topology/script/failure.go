@@ -1,7 +1,6 @@
 package script
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -27,12 +26,15 @@ type Failure struct {
 }
 
 func (f *Failure) Error() string {
-	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s: %s\n", f.Pos, f.Test)
-	if err := f.Detail(&out); err != nil {
-		panic("write into memory: " + err.Error())
-	}
+	out := &strings.Builder{}
+	fmt.Fprintf(out, "%s: %s\n", f.Pos, f.Test)
+	f.sides(out)
+	f.rest(out)
 	return out.String()
+}
+
+func (f *Failure) sides(out *strings.Builder) {
+	fmt.Fprintf(out, "  expected: %s\n  actual:   %s\n\n", f.Expected, f.Actual)
 }
 
 // Diagnostic is the failure in one sentence, with its place.
@@ -41,21 +43,29 @@ func (f *Failure) Diagnostic() diag.Diagnostic {
 		Message: "expected " + clip(f.Expected, sentenceMax) + ", got " + clip(f.Actual, sentenceMax)}
 }
 
-// Detail writes what belongs below the Diagnostic: the comparison of fields, and
-// the transcript up to the difference.
+// Detail writes what belongs below the Diagnostic: both sides if they were too
+// long for it, the comparison of fields, and the transcript up to the difference.
 func (f *Failure) Detail(w io.Writer) error {
 	out := &strings.Builder{}
-	fmt.Fprintf(out, "  expected: %s\n  actual:   %s\n", f.Expected, f.Actual)
-	if len(f.Rows) > 0 {
-		out.WriteString("\n")
-		f.table(out)
+	if isLong(f.Expected) || isLong(f.Actual) {
+		f.sides(out)
 	}
-	fmt.Fprintf(out, "\n  what happened:\n")
+	f.rest(out)
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func isLong(text string) bool { return clip(text, sentenceMax) != text }
+
+func (f *Failure) rest(out *strings.Builder) {
+	if len(f.Rows) > 0 {
+		f.table(out)
+		out.WriteString("\n")
+	}
+	out.WriteString("  what happened:\n")
 	for line := range strings.Lines(f.Transcript) {
 		out.WriteString("    " + line)
 	}
-	_, err := io.WriteString(w, out.String())
-	return err
 }
 
 const (
