@@ -143,18 +143,28 @@ func (f *topicFacts) read(key, value string) {
 }
 
 // stableOffsets returns the group's committed offsets of the inputs: only
-// those that exist. It waits until no transaction on them is undecided.
+// those that exist. It waits until no transaction on them is undecided. One that
+// is undecided for longer than the brokers may take is a *haltError: they have
+// lost its marker, and it will be undecided for ever.
 func (c *cluster) stableOffsets(ctx context.Context, inputs []input) (map[input]committed, error) {
-	for {
+	for began := time.Now(); ; {
 		offsets, err := c.fetchOffsets(ctx, inputs)
-		if !errors.Is(err, kerr.UnstableOffsetCommit) {
+		switch {
+		case !errors.Is(err, kerr.UnstableOffsetCommit):
 			return offsets, err
+		case time.Since(began) > hangingAfter:
+			return nil, halt("%v: since %v nobody has ended a transaction on this offset, although its owner is fenced: the brokers have lost its end. "+
+				"Find it with kafka-transactions find-hanging and abort it in every partition that it lists (docs/operations.md, Hanging transactions)", err, hangingAfter)
 		}
 		if err := pause(ctx, unstableRetry); err != nil {
 			return nil, err
 		}
 	}
 }
+
+// hangingAfter is how long a transaction whose owner is fenced may be undecided:
+// far longer than the brokers need to write its markers, a restart included.
+const hangingAfter = time.Minute
 
 // unstableRetry is how long a transaction that is being completed gets before
 // the offsets are asked for again. Markers take a few milliseconds.

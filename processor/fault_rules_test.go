@@ -13,6 +13,8 @@ import (
 
 	"rondo/internal/kafkatest"
 	"rondo/processor"
+	"rondo/schemas"
+	"rondo/statestore"
 	"rondo/topology"
 )
 
@@ -197,4 +199,67 @@ func TestPartitionAddedToASourceIsReadFromItsStart(t *testing.T) {
 		}
 	}
 	out.none(200 * time.Millisecond)
+}
+
+// Local state can hold a transaction that the brokers had confirmed and that was
+// aborted after all: they lost its markers, and an operator has aborted what hung.
+func TestStateAheadOfTheChangelogIsRebuilt(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), wordy)
+	a.create(nil)
+	dir := t.TempDir()
+	node := a.nodeIn(dir)
+	a.ready(node)
+	out := a.follow("out")
+	a.produce("in", "k", say("first", 10))
+	out.next(1)
+	if err := node.stop(); err != nil {
+		t.Fatal(err)
+	}
+	getAhead(t, dir, processor.PartitionOf([]byte("k"), appPartitions), a.topic("in"))
+	node = a.nodeIn(dir)
+	a.ready(node)
+	a.produce("in", "k", say("second", 10))
+	if said := out.next(1)[0]; header(said, "rondo-key") != "second" {
+		t.Errorf("said: %s", describe(said))
+	}
+	out.none(200 * time.Millisecond)
+	if !strings.Contains(a.logs.tail(1<<20), "the changelog says that it is decided up to 2") {
+		t.Error("the state was not ahead, so that this test says nothing")
+	}
+}
+
+// getAhead has the local state say that one more record of a topic is decided.
+func getAhead(t *testing.T, dir string, partition int32, topic string) {
+	t.Helper()
+	store, err := statestore.Open(statestore.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	state := store.Partition(partition)
+	position, found, err := state.Position()
+	if err != nil || !found {
+		t.Fatalf("position: %v, %v", found, err)
+	}
+	entry, _, err := state.Get([]byte("@progress"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	progress, err := schemas.DecodeProgress(entry.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range progress.Inputs {
+		if in := &progress.Inputs[i]; in.Topic == topic && in.Partition == partition {
+			in.Next++
+		}
+	}
+	ahead := state.Begin()
+	if entry.Value, err = progress.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	ahead.Put([]byte("@progress"), entry)
+	if err := ahead.Apply(position); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -62,6 +62,7 @@ type lane struct {
 	stopOnce sync.Once
 	done     chan struct{}
 	vacant   time.Time // since when nobody decides on the partition, as far as this node knows
+	rebuilt  bool      // the local state was rebuilt because a takeover had to halt; since the last one that did not
 
 	phase  atomic.Int32 // a phase
 	behind atomic.Int64 // changelog offsets still to be restored

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rondo/schemas"
+	"rondo/statestore"
 	"rondo/topology"
 )
 
@@ -75,13 +76,26 @@ func (l *lane) settle(ctx context.Context, ring *Ring) (*tenure, error) {
 	}
 	start, err := l.startingPoint(ctx, after, progress, found)
 	if err != nil {
-		return nil, err
+		return nil, l.orRebuild(err)
 	}
+	l.rebuilt = false
 	t := newTenure(l, ring, changelog, start)
 	if start.fresh {
 		return t, t.writeStart(ctx)
 	}
 	return t, nil
+}
+
+// orRebuild has the local state rebuilt from the changelog, once, before a
+// takeover halts: what is wrong may be the local state. It can hold a transaction
+// whose commit the brokers had confirmed and which was aborted after all
+// (docs/operations.md, Hanging transactions).
+func (l *lane) orRebuild(err error) error {
+	if l.rebuilt || !errors.As(err, new(*haltError)) {
+		return err
+	}
+	l.rebuilt = true
+	return fmt.Errorf("%w: it may not be what the changelog holds: %s", statestore.ErrDamaged, err.Error())
 }
 
 // restore brings the local state to the changelog's high watermark.

@@ -83,7 +83,7 @@ func Shared(t testing.TB, nodes int) *Cluster {
 func Start(t testing.TB, nodes int) *Cluster {
 	t.Helper()
 	skipUnlessReal(t)
-	kafka, err := Run(context.Background(), Options{Nodes: nodes})
+	kafka, err := Run(context.Background(), Options{Nodes: nodes, ControllerApart: nodes == 1})
 	if err == nil {
 		t.Cleanup(func() {
 			if err := kafka.Stop(); err != nil {

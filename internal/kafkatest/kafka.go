@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,10 +19,11 @@ import (
 )
 
 // Kafka is real Apache Kafka: one or three nodes on the loopback interface,
-// each broker and controller in one.
+// each broker and controller in one unless Options say otherwise.
 type Kafka struct {
-	dir   string // temporary; removed by Stop
-	nodes []*node
+	dir        string // temporary; removed by Stop
+	nodes      []*node
+	controller *node // Options.ControllerApart; else nil
 }
 
 const (
@@ -35,6 +37,13 @@ var errPortTaken = errors.New("a port was taken")
 type Options struct {
 	// Nodes is 1 or 3.
 	Nodes int
+
+	// ControllerApart has one more process for the controller, which is never
+	// killed. A single node that is both and is killed may lose the markers of a
+	// committed transaction when it starts again (Kafka 4.4): it takes itself for
+	// the coordinator by its old metadata, is then fenced by itself, finds no
+	// leader for the partitions, and skips them as "likely deleted".
+	ControllerApart bool
 
 	// Throughput has Java compile hot code as well as it can. It takes 4 s of
 	// processor time more to start, and pays off after some minutes of load:
@@ -69,28 +78,46 @@ func run(ctx context.Context, home string, options Options) (*Kafka, error) {
 }
 
 func (k *Kafka) launch(ctx context.Context, home string, options Options) error {
-	ports, err := freePorts(2 * options.Nodes)
+	controllers := options.Nodes
+	if options.ControllerApart {
+		controllers = 1
+	}
+	ports, err := freePorts(options.Nodes + controllers)
 	if err != nil {
 		return err
 	}
-	brokers, controllers := ports[:options.Nodes], ports[options.Nodes:]
-	clusterID := newClusterID()
-	for i := range options.Nodes {
-		node := &node{
-			id: i + 1, home: home, dir: filepath.Join(k.dir, fmt.Sprintf("node-%d", i+1)),
-			address: loopback(brokers[i]), swift: options.Throughput,
-		}
-		if err := node.prepare(ctx, clusterID, nodeSettings(node, brokers, controllers)); err != nil {
-			return err
-		}
+	layout := layout{brokers: ports[:options.Nodes], controllers: ports[options.Nodes:], apart: options.ControllerApart}
+	newNode := func(id int) *node {
+		return &node{id: id, home: home, dir: filepath.Join(k.dir, fmt.Sprintf("node-%d", id)), swift: options.Throughput}
+	}
+	for i, port := range layout.brokers {
+		node := newNode(i + 1)
+		node.address = loopback(port)
 		k.nodes = append(k.nodes, node)
 	}
-	for _, node := range k.nodes {
+	if layout.apart {
+		k.controller = newNode(options.Nodes + 1)
+	}
+	clusterID := newClusterID()
+	for _, node := range k.all() {
+		if err := node.prepare(ctx, clusterID, layout.settings(node)); err != nil {
+			return err
+		}
+	}
+	for _, node := range k.all() {
 		if err := node.start(); err != nil {
 			return err
 		}
 	}
 	return k.Ready(ctx)
+}
+
+// all are the nodes, the controller that is apart last.
+func (k *Kafka) all() []*node {
+	if k.controller == nil {
+		return k.nodes
+	}
+	return append(slices.Clone(k.nodes), k.controller)
 }
 
 // freePorts asks the system for ports that nobody uses at the moment.
@@ -117,24 +144,52 @@ func newClusterID() string {
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-// nodeSettings are those of a small cluster that answers fast. Replication is
-// as much as the nodes allow, up to three copies of which two must be written.
-func nodeSettings(n *node, brokers, controllers []int) []string {
-	copies, inSync := "1", "1"
-	if len(brokers) >= 3 {
-		copies, inSync = "3", "2"
+// layout is the ports of a cluster. Node i+1 is the broker at brokers[i]; the
+// controllers are the same nodes, or, apart, one more.
+type layout struct {
+	brokers, controllers []int
+	apart                bool
+}
+
+// voters are the controllers, as all nodes name them.
+func (l layout) voters() string {
+	first := 1
+	if l.apart {
+		first = len(l.brokers) + 1
 	}
 	var voters []string
-	for i, port := range controllers {
-		voters = append(voters, fmt.Sprintf("%d@%s", i+1, loopback(port)))
+	for i, port := range l.controllers {
+		voters = append(voters, fmt.Sprintf("%d@%s", first+i, loopback(port)))
 	}
-	return []string{
-		"process.roles=broker,controller",
+	return strings.Join(voters, ",")
+}
+
+// roles are what a node is and where it listens.
+func (l layout) roles(n *node) (roles, listeners string) {
+	broker := "BROKER://" + n.address
+	switch {
+	case l.apart && n.address == "":
+		return "controller", "CONTROLLER://" + loopback(l.controllers[0])
+	case l.apart:
+		return "broker", broker
+	}
+	return "broker,controller", broker + ",CONTROLLER://" + loopback(l.controllers[n.id-1])
+}
+
+// settings are those of a small cluster that answers fast. Replication is as
+// much as the nodes allow, up to three copies of which two must be written.
+func (l layout) settings(n *node) []string {
+	copies, inSync := "1", "1"
+	if len(l.brokers) >= 3 {
+		copies, inSync = "3", "2"
+	}
+	roles, listeners := l.roles(n)
+	settings := []string{
+		"process.roles=" + roles,
 		fmt.Sprintf("node.id=%d", n.id),
-		"controller.quorum.voters=" + strings.Join(voters, ","),
-		fmt.Sprintf("listeners=BROKER://%s,CONTROLLER://%s", n.address, loopback(controllers[n.id-1])),
+		"controller.quorum.voters=" + l.voters(),
+		"listeners=" + listeners,
 		"listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"inter.broker.listener.name=BROKER",
 		"controller.listener.names=CONTROLLER",
 		"log.dirs=" + filepath.Join(n.dir, "data"),
 		// On a machine with more to do than it can, slow is not dead.
@@ -159,6 +214,10 @@ func nodeSettings(n *node, brokers, controllers []int) []string {
 		"group.initial.rebalance.delay.ms=0",
 		"group.min.session.timeout.ms=1000",
 	}
+	if n.address != "" { // a controller alone must not have it
+		settings = append(settings, "inter.broker.listener.name=BROKER")
+	}
+	return settings
 }
 
 // Addrs are the brokers' addresses, host:port.
@@ -232,7 +291,7 @@ func (k *Kafka) running() int {
 
 // deadNode explains a node that has ended by itself.
 func (k *Kafka) deadNode() error {
-	for _, node := range k.nodes {
+	for _, node := range k.all() {
 		switch {
 		case node.process == nil || node.killed || node.running():
 		case node.portTaken():
@@ -265,7 +324,7 @@ func (k *Kafka) Tool(ctx context.Context, class string, args ...string) (string,
 // Stop ends all nodes and removes their data.
 func (k *Kafka) Stop() error {
 	var errs []error
-	for _, node := range k.nodes {
+	for _, node := range k.all() {
 		errs = append(errs, node.kill())
 	}
 	return errors.Join(append(errs, os.RemoveAll(k.dir))...)
