@@ -152,3 +152,13 @@ func (n *Node) needsLines() bool {
 		return len(e.head) > 0 || e.tail != "" || e.Value.needsLines()
 	})
 }
+
+// Number is a number as it is written.
+func Number(text string) *Node { return &Node{text: text} }
+
+// Joined is a mapping with the entries of two.
+func (n *Node) Joined(other *Node) *Node {
+	out := *n
+	out.entries = slices.Concat(n.entries, other.entries)
+	return &out
+}

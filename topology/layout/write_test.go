@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"rondo/topology"
 	"rondo/topology/diag"
@@ -72,4 +75,81 @@ func checkWritten(t testing.TB, path string, def *topology.Definition) {
 	if err != nil || !bytes.Equal(formatted, text) {
 		t.Errorf("%s: %v; Format makes of\n%s\nthis:\n%s", path, err, text, formatted)
 	}
+}
+
+// TestGeneratedDefinitionsAreReadAsTheSame also puts comments wherever one can
+// stand: they stay, and change nothing.
+func TestGeneratedDefinitionsAreReadAsTheSame(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		def := definitiontest.Any().Draw(t, "definition")
+		text, err := layout.Write(def)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, found := parse(text)
+		if again == nil {
+			t.Fatalf("%v in\n%s", found, text)
+		}
+		for _, f := range found {
+			if f.Severity == diag.Error {
+				t.Fatalf("%v in\n%s", f, text)
+			}
+		}
+		if diff := definitiontest.Diff(def, again); diff != "" {
+			t.Fatalf("read as another definition: %s\n%s", diff, text)
+		}
+		if out := formattedBy(t, text); !bytes.Equal(out, text) {
+			t.Fatalf("Format makes of\n%s\nthis:\n%s", text, out)
+		}
+		formattedBy(t, commented(t, text))
+	})
+}
+
+// formattedBy is formatted, for rapid.
+func formattedBy(t *rapid.T, src []byte) []byte {
+	out, err := layout.Format("w.yaml", src)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, src)
+	}
+	before, _ := parse(src)
+	after, _ := parse(out)
+	if diff := definitiontest.Diff(before, after); diff != "" {
+		t.Fatalf("means something else: %s\n%s\n%s", diff, src, out)
+	}
+	if again, err := layout.Format("w.yaml", out); err != nil || !bytes.Equal(out, again) {
+		t.Fatalf("%v; formatted again, what was\n%s\nis\n%s", err, out, again)
+	}
+	return out
+}
+
+// commented puts comments and empty lines between and behind the lines of a file
+// that are no text.
+func commented(t *rapid.T, src []byte) []byte {
+	var out []string
+	text := -1 // the indentation of what a block of text belongs to; -1: none
+	for line := range strings.Lines(string(src)) {
+		line = strings.TrimSuffix(line, "\n")
+		indent := len(line) - len(strings.TrimLeft(line, " "))
+		if text >= 0 && (line == "" || indent > text) {
+			out = append(out, line)
+			continue
+		}
+		text = -1
+		opens := strings.HasSuffix(line, ">-") || strings.HasSuffix(line, "|-") || strings.HasSuffix(line, "|")
+		switch rapid.IntRange(0, 9).Draw(t, "comment") {
+		case 0:
+			out = append(out, strings.Repeat(" ", rapid.IntRange(0, 12).Draw(t, "indent"))+"# "+rapid.StringMatching(`[ -~]{0,20}`).Draw(t, "text"))
+		case 1:
+			out = append(out, "", "   #x")
+		case 2:
+			line += "  # behind"
+		}
+		out = append(out, line)
+		if opens {
+			if text = indent; strings.HasPrefix(strings.TrimLeft(line, " "), "- ") && strings.Contains(line, ": ") {
+				text += 2 * strings.Count(line[:strings.IndexFunc(line, func(c rune) bool { return c != ' ' && c != '-' })], "-")
+			}
+		}
+	}
+	return []byte(strings.Join(out, "\n") + "\n")
 }
