@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -215,5 +216,43 @@ func TestWatchRunsAgainWhenAFileChanges(t *testing.T) {
 	cancel()
 	if code := <-ended; code != exitDone {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// blocks are the YAML examples of a page that begin with a text.
+func blocks(t *testing.T, page, beginning string) []string {
+	t.Helper()
+	b, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, block := range strings.Split(string(b), "```yaml\n")[1:] {
+		if block, _, _ = strings.Cut(block, "```"); strings.HasPrefix(block, beginning) {
+			out = append(out, block)
+		}
+	}
+	if len(out) == 0 {
+		t.Fatalf("%s has no example that begins with %q", page, beginning)
+	}
+	return out
+}
+
+// TestThePagesShowTestsThatPass: whoever copies an example sees what is said.
+func TestThePagesShowTestsThatPass(t *testing.T) {
+	greet := blocks(t, "../../README.md", "workflow: greet\n")[0]
+	greets := blocks(t, "../../README.md", "workflow: greet.yaml\n")[0]
+	checkout := blocks(t, "../../docs/testing.md", "workflow: checkout.yaml\n")[0]
+	example, err := filepath.Abs("../../examples/checkout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := folder(t, map[string]string{"greet.yaml": greet, "greet.test.yaml": greets})
+	if err := os.CopyFS(dir+"/checkout", os.DirFS(example)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir+"/checkout/checkout.test.yaml", checkout)
+	if r := rondo(t, "test"); r.code != exitDone || !strings.Contains(r.stdout, "PASS: 2 tests in 2 files, 19 lines") {
+		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
