@@ -85,7 +85,7 @@ func CheckDefinition(ctx context.Context, cfg Config, def *topology.Definition) 
 	if err != nil {
 		return nil, nil, err
 	}
-	compiled, list, err := compiler.check(ctx, def)
+	compiled, list, err := compiler.check(ctx, def, true)
 	if err != nil || list.HasErrors() {
 		return nil, list, err
 	}
@@ -106,14 +106,17 @@ func NewWire(ctx context.Context, cfg Config, def *topology.Definition) (*schema
 // compile is check for those who only want to run it: a *DefinitionError says
 // what is wrong; any other error, that the schema registry does not answer.
 func (c *definitionCompiler) compile(ctx context.Context, def *topology.Definition) (*compiledDefinition, error) {
-	compiled, list, err := c.check(ctx, def)
+	compiled, list, err := c.check(ctx, def, false)
 	if err == nil && list.HasErrors() {
 		err = &DefinitionError{list}
 	}
 	return compiled, err
 }
 
-func (c *definitionCompiler) check(ctx context.Context, def *topology.Definition) (*compiledDefinition, diag.List, error) {
+// check compiles a definition. With typed it is also checked against what its
+// schemas say: that is for who is about to deploy it. What was deployed must go
+// on running, whatever a newer version of a schema, or of Rondo, says of it.
+func (c *definitionCompiler) check(ctx context.Context, def *topology.Definition, typed bool) (*compiledDefinition, diag.List, error) {
 	writer, err := schemas.NewWriter(ctx, def, c.registry)
 	if passingSchemaError(err) {
 		return nil, nil, err
@@ -124,6 +127,16 @@ func (c *definitionCompiler) check(ctx context.Context, def *topology.Definition
 		list = append(list, schemaFinding(def, err))
 	} else {
 		options.Encode = writer.Encode
+	}
+	if typed {
+		types, err := schemas.TypesOf(ctx, def, c.registry)
+		if passingSchemaError(err) {
+			return nil, nil, err
+		}
+		if err != nil && len(list) == 0 {
+			list = append(list, schemaFinding(def, err))
+		}
+		options.Types = &types
 	}
 	plan, found := topology.Compile(def, options)
 	list = append(list, found...)

@@ -103,7 +103,7 @@ func NewReader(messages []*topology.Message, files map[string][]byte, registry *
 }
 
 func readMessageOf(m *topology.Message, files schemaFiles) (how readMessage, err error) {
-	if how.format, err = formatOf(m); err == nil && m.SchemaFile() {
+	if how.format, err = formatOf(m); err == nil && m.SchemaFile() && how.format == formatAvro {
 		how.schema, err = files.of(m)
 	}
 	if err != nil {

@@ -255,7 +255,7 @@ func TestWrongMessageIsRefusedBeforeAnythingIsRead(t *testing.T) {
 	}{
 		{message("A", "avro", "none.avsc"), nil, "message A: schema file none.avsc is not among the definition's files"},
 		{message("A", "json", "order.avsc"), orderFiles, "message A: the schema order.avsc is for Avro, but the format is json"},
-		{message("A", "", "order.json"), map[string][]byte{"order.json": []byte("{}")}, "only Avro schemas (.avsc) can be used"},
+		{message("A", "", "schemas/order.txt"), map[string][]byte{"schemas/order.txt": []byte("{}")}, "an Avro schema ends in .avsc, a JSON Schema in .json"},
 		{message("A", "avro", "a.avsc"), map[string][]byte{"a.avsc": []byte(`{"type":"enum"}`)}, "schema file a.avsc: avro schema: enum"},
 	} {
 		_, err := NewReader([]*topology.Message{c.message}, c.files, nil)

@@ -66,13 +66,15 @@ func (s schemaFiles) of(m *topology.Message) (*Schema, error) {
 	case path.Ext(m.Schema) == ".avsc":
 		return nil, fmt.Errorf("schema file %s is not among the definition's files", m.Schema)
 	}
-	return nil, fmt.Errorf("schema file %s: only Avro schemas (.avsc) can be used; a message in JSON needs none", m.Schema)
+	return nil, fmt.Errorf("schema file %s: an Avro schema ends in .avsc, a JSON Schema in .json", m.Schema)
 }
 
-// formatOf returns the format of a message: what it says, else Avro if it has a
+// formatOf returns the format of a message: what it says, else that of its
 // schema, else "".
 func formatOf(m *topology.Message) (string, error) {
 	switch {
+	case isJSONSchema(m) && (m.Format == "" || m.Format == formatJSON):
+		return formatJSON, nil
 	case m.Schema == "":
 		return m.Format, nil
 	case m.Format == "" || m.Format == formatAvro:

@@ -169,20 +169,22 @@ func (c *checker) checkVariables() {
 }
 
 // variables are all names that the workflow sets, sorted.
-func (c *checker) variables() []string {
+func (c *checker) variables() []string { return variableNames(c.outline) }
+
+func variableNames(o *outline) []string {
 	set := map[string]bool{}
-	for _, s := range c.outline.steps {
+	for _, s := range o.steps {
 		for _, a := range s.Set {
 			set[a.Name] = true
 		}
 		if a, ok := s.Action.(*For); ok {
-			set[a.Each] = a.Each != ""
+			set[a.Each] = true
 			for _, list := range a.Collect {
 				set[list.Name] = true
 			}
 		}
 	}
-	delete(set, "")
+	delete(set, "") // a loop without a list has no item
 	return slices.Sorted(maps.Keys(set))
 }
 

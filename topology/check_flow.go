@@ -6,6 +6,8 @@ type flow struct {
 	outline *outline
 	nodes   []point
 	of      map[*Step]int    // where a step is entered
+	body    map[*Step]int    // where it acts, unless its `if` is false
+	done    map[*Step]int    // behind its action, where `then` leads on
 	ends    map[*listing]int // behind the last step of a list
 	anyOf   map[*listing]int // leads to every step that a jump from a list may take
 	falls   map[*Step]int    // behind a reaction of the workflow's catch
@@ -23,7 +25,7 @@ type point struct {
 }
 
 func newFlow(o *outline) *flow {
-	f := &flow{outline: o, of: map[*Step]int{}, ends: map[*listing]int{}, anyOf: map[*listing]int{}, falls: map[*Step]int{}}
+	f := &flow{outline: o, of: map[*Step]int{}, body: map[*Step]int{}, done: map[*Step]int{}, ends: map[*listing]int{}, anyOf: map[*listing]int{}, falls: map[*Step]int{}}
 	for _, l := range o.lists {
 		f.ends[l] = f.add(nil)
 	}
@@ -89,6 +91,7 @@ func (f *flow) step(s *Step, after int) {
 		f.edge(in, after)
 	}
 	body, done := f.add(s), f.add(s)
+	f.body[s], f.done[s] = body, done
 	f.edge(in, body)
 	f.edge(done, f.targets(s, after)...)
 	f.action(s, body, done)

@@ -42,6 +42,12 @@ func Compile(def *Definition, options Options) (*Plan, diag.List) {
 	if c.found.HasErrors() {
 		return nil, c.found.Sorted()
 	}
+	if options.Types != nil {
+		c.found = append(c.found, checkTypes(def, *options.Types)...)
+	}
+	if c.found.HasErrors() {
+		return nil, c.found.Sorted()
+	}
 	c.reach()
 	return c.plan, c.found.Sorted()
 }

@@ -39,13 +39,25 @@ func (c *compiler) inScope(e *Expr, ctx context, compile compileFunc) *formula {
 	if e == nil {
 		return nil
 	}
-	f := c.compile(e, c.scope(ctx), compile)
+	f := c.compile(e, c.withTables(c.scope(ctx)), compile)
 	if c.reads != nil && f.program != nil {
 		for _, name := range f.program.Reads() {
 			c.reads[name] = true
 		}
 	}
 	return f
+}
+
+// withTables adds the tables, where there are any.
+func (c *compiler) withTables(s scope) scope {
+	if len(c.def.Tables) == 0 {
+		return s
+	}
+	rows := make(map[string]expr.Type, len(c.def.Tables))
+	for _, t := range c.def.Tables {
+		rows[t.Name] = expr.Type{}
+	}
+	return s.WithTables(rows)
 }
 
 // recordFormula compiles an expression over a record alone: a message's `key`,

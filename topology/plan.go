@@ -44,6 +44,10 @@ type Options struct {
 	// a fault of kind `payload`. Nil: commands have a Payload and no Value.
 	Encode func(*Message, value.Value) ([]byte, error)
 	Limits Limits
+	// Types are what is known of payloads: expressions are checked against them,
+	// and what may be null where that fails is warned of. Nil: nothing of that is
+	// looked at, as is right for what was deployed already.
+	Types *Types
 }
 
 // Definition is what the plan was compiled from.

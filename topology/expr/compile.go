@@ -583,7 +583,7 @@ func (c *compiler) equality(args []ast.Expr, negated bool, at span) (node, stati
 	left, a := c.expr(args[0])
 	right, b := c.expr(args[1])
 	if !comparable(a.kinds, b.kinds) {
-		c.report(at, IssueWrongKind, "this compares "+a.kinds.withArticle()+" with "+b.kinds.withArticle()+", which are never equal", equalHelp(a.kinds, b.kinds))
+		c.report(at, IssueNeverEqual, "this compares "+a.kinds.withArticle()+" with "+b.kinds.withArticle()+", which are never equal", equalHelp(a.kinds, b.kinds))
 	}
 	return c.folded(&equalNode{left, right, negated, at}, static{kinds: kBool, at: a.at.to(b.at)}, left, right)
 }

@@ -11,6 +11,7 @@ const (
 	IssueUnknownTable    = "unknown-table"
 	IssueWrongArguments  = "wrong-arguments"
 	IssueWrongKind       = "wrong-kind"
+	IssueNeverEqual      = "never-equal"
 	IssueAlwaysFails     = "always-fails"
 	IssueNotACondition   = "not-a-condition"
 )

@@ -8,6 +8,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 
 	"rondo/topology/diag"
+	"rondo/topology/value"
 )
 
 // macro is what looks like a function but does not compute all its arguments
@@ -164,7 +165,11 @@ func (c *compiler) loop(name string, target ast.Expr, args []ast.Expr, at span) 
 	c.weight = 0
 	n, out := c.loopBody(&l, args, rest)
 	l.weight, c.weight = c.weight, outer
-	return n(l), static{kinds: out, at: of.at.to(at)}
+	result := static{kinds: out, at: of.at.to(at)}
+	if (l.macro == "filter" || l.macro == "sortBy") && of.typ.Kind == value.List {
+		result.typ = Type{Kind: value.List, Elem: of.typ.Elem} // the same elements
+	}
+	return n(l), result
 }
 
 // twoVariables tells of each loop with how many arguments it has two.

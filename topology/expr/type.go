@@ -106,11 +106,11 @@ func joinFields(a, b map[string]Type, depth int) map[string]Type {
 		return nil
 	}
 	out := maps.Clone(a)
-	for name, of := range b {
+	for _, name := range slices.Sorted(maps.Keys(b)) {
+		out[name] = b[name]
 		if other, ok := a[name]; ok {
-			of = joinTypes(other, of, depth-1)
+			out[name] = joinTypes(other, b[name], depth-1)
 		}
-		out[name] = of
 	}
 	return out
 }

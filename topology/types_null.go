@@ -1,0 +1,313 @@
+package topology
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"rondo/topology/diag"
+	"rondo/topology/expr"
+	"rondo/topology/value"
+)
+
+// place is where an expression stands in the flow: at which point of a step.
+type place struct {
+	step *Step // nil: outside of the flow, where nothing is said of variables
+	at   pointOf
+}
+
+// pointOf is a point of a step.
+type pointOf int
+
+const (
+	atEntry        pointOf = iota // before its `set`
+	atAction                      // behind it
+	atDone                        // behind the action
+	atIterationEnd                // behind the steps of an iteration
+)
+
+var anywhere = place{}
+
+func entry0(s *Step) place { return place{step: s} }
+func acting(s *Step) place { return place{step: s, at: atAction} }
+
+// nullness knows which variables are surely set at each point of the flow: a
+// must-analysis forward along its edges.
+type nullness struct {
+	flow  *flow
+	index map[string]int // variables that are looked at
+	first map[string]diag.Related
+	out   []varSet // of each node: set when it is left; nil: not reached
+	in    []varSet
+}
+
+// varSet is a set of variables, by their indexes.
+type varSet []uint64
+
+func (b varSet) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
+func (b varSet) add(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b varSet) remove(i int)   { b[i/64] &^= 1 << (i % 64) }
+
+// nullingMax bounds nodes times variables: beyond it nothing is said of null.
+const nullingMax = 20_000_000
+
+// newNullness analyses a definition; nil if it is too large for that.
+func newNullness(o *outline) *nullness {
+	n := &nullness{flow: newFlow(o), index: map[string]int{}, first: map[string]diag.Related{}}
+	for _, s := range o.steps {
+		for _, a := range s.Set {
+			n.note(a.Name, a.Pos, isNull(a.Value))
+		}
+		if loop, ok := s.Action.(*For); ok {
+			for _, a := range loop.Collect {
+				n.note(a.Name, a.Pos, false)
+			}
+		}
+	}
+	if len(n.flow.nodes)*(len(n.index)+1) > nullingMax {
+		return nil
+	}
+	n.settle(o)
+	return n
+}
+
+// note remembers a variable, and where it is first set to something.
+func (n *nullness) note(name string, at diag.Pos, null bool) {
+	if _, ok := n.index[name]; !ok {
+		n.index[name] = len(n.index)
+	}
+	if _, ok := n.first[name]; !ok && !null {
+		n.first[name] = diag.Related{Pos: at, Length: len([]rune(name)), Message: "set here, but not on every way"}
+	}
+}
+
+func (n *nullness) empty() varSet { return make(varSet, len(n.index)/64+1) }
+
+// settle carries the sets forward until nothing changes.
+func (n *nullness) settle(o *outline) {
+	next := make([][]int, len(n.flow.nodes))
+	for i := range n.flow.nodes {
+		next[i] = n.flow.nodes[i].next
+	}
+	n.in, n.out = make([]varSet, len(next)), make([]varSet, len(next))
+	work := n.roots(o)
+	for _, s := range o.steps {
+		at := n.flow.body[s]
+		if s.Compensate != nil { // it begins with what was set when its step was done
+			next[at] = append(slices.Clone(next[at]), n.flow.of[s.Compensate])
+		}
+	}
+	gens := n.gens(o)
+	for len(work) > 0 {
+		at := work[len(work)-1]
+		work = work[:len(work)-1]
+		out := slices.Clone(n.in[at])
+		for _, g := range gens[at] {
+			g.apply(n, out)
+		}
+		if n.out[at] != nil && slices.Equal(n.out[at], out) {
+			continue
+		}
+		n.out[at] = out
+		for _, to := range next[at] {
+			if n.meet(to) {
+				work = append(work, to)
+			}
+		}
+	}
+}
+
+// roots gives the reactions of the workflow their first sets: nothing for the
+// start, what every start sets for the others.
+func (n *nullness) roots(o *outline) []int {
+	started := n.empty()
+	for i := range started {
+		started[i] = ^uint64(0)
+	}
+	var work []int
+	for _, s := range o.start {
+		n.in[n.flow.of[s]] = n.empty()
+		work = append(work, n.flow.of[s])
+		own := n.empty()
+		gen{set: s.Set}.apply(n, own)
+		for i := range started {
+			started[i] &= own[i]
+		}
+	}
+	if len(o.start) == 0 {
+		return nil
+	}
+	for _, s := range slices.Concat(o.anytime, o.catch) {
+		n.in[n.flow.of[s]] = slices.Clone(started)
+		work = append(work, n.flow.of[s])
+	}
+	return work
+}
+
+// gen is what a node sets.
+type gen struct {
+	set     []Assignment
+	collect []Assignment
+}
+
+func (g gen) apply(n *nullness, out varSet) {
+	for _, a := range g.set {
+		if isNull(a.Value) {
+			out.remove(n.index[a.Name])
+		} else {
+			out.add(n.index[a.Name])
+		}
+	}
+	for _, a := range g.collect {
+		out.add(n.index[a.Name])
+	}
+}
+
+func isNull(t *Template) bool {
+	return t != nil && t.Expr == nil && t.List == nil && t.Map == nil && t.Literal == nil
+}
+
+func (n *nullness) gens(o *outline) map[int][]gen {
+	out := map[int][]gen{}
+	for _, s := range o.steps {
+		at := n.flow.body[s]
+		if len(s.Set) > 0 {
+			out[at] = append(out[at], gen{set: s.Set})
+		}
+		if loop, ok := s.Action.(*For); ok && len(loop.Collect) > 0 {
+			out[n.flow.done[s]] = append(out[n.flow.done[s]], gen{collect: loop.Collect})
+		}
+	}
+	return out
+}
+
+// meet takes what is set on every way into a node; of a fork that waits for all
+// its branches, what any of them has set. It reports whether that has changed.
+func (n *nullness) meet(to int) bool {
+	ends := n.branchEnds(to)
+	var in, joined varSet
+	for _, from := range n.before(to) {
+		switch out := n.out[from]; {
+		case out == nil:
+		case slices.Contains(ends, from):
+			joined = combine(joined, out, func(a, b uint64) uint64 { return a | b })
+		default:
+			in = combine(in, out, func(a, b uint64) uint64 { return a & b })
+		}
+	}
+	if joined != nil {
+		in = combine(in, joined, func(a, b uint64) uint64 { return a & b })
+	}
+	if in == nil || n.in[to] != nil && slices.Equal(n.in[to], in) {
+		return false
+	}
+	n.in[to] = in
+	return true
+}
+
+func combine(a, b varSet, with func(a, b uint64) uint64) varSet {
+	if a == nil {
+		return slices.Clone(b)
+	}
+	for i := range a {
+		a[i] = with(a[i], b[i])
+	}
+	return a
+}
+
+// before are the nodes that lead to a node, the step of a compensation included.
+func (n *nullness) before(to int) []int {
+	before := n.flow.before[to]
+	if s := n.flow.nodes[to].step; s != nil && n.flow.of[s] == to {
+		if owner := n.flow.outline.sites[s].owner; owner != nil && owner.Compensate == s {
+			before = append(slices.Clone(before), n.flow.body[owner])
+		}
+	}
+	return before
+}
+
+// branchEnds are the ends of the branches of a fork that is done at a node when
+// all of them have finished.
+func (n *nullness) branchEnds(to int) []int {
+	s := n.flow.nodes[to].step
+	if s == nil || n.flow.done[s] != to {
+		return nil
+	}
+	fork, ok := s.Action.(*Fork)
+	if !ok || fork.Join.Mode != "" && fork.Join.Mode != "all" {
+		return nil
+	}
+	var ends []int
+	for _, l := range n.flow.outline.blocks[s] {
+		ends = append(ends, n.flow.ends[l])
+	}
+	return ends
+}
+
+// maybeNull reports whether a variable may still be null at a place.
+func (n *nullness) maybeNull(name string, at place) bool {
+	if n == nil || at.step == nil {
+		return false
+	}
+	i, ok := n.index[name]
+	if !ok {
+		return false
+	}
+	var set varSet
+	switch at.at {
+	case atEntry:
+		set = n.in[n.flow.of[at.step]]
+	case atAction:
+		set = n.out[n.flow.body[at.step]]
+	case atDone:
+		set = n.in[n.flow.done[at.step]]
+	case atIterationEnd:
+		set = n.in[n.flow.ends[n.flow.outline.blocks[at.step][0]]]
+	}
+	return set != nil && !set.has(i) // what is not reached is spoken of elsewhere
+}
+
+var mentionsNull = regexp.MustCompile(`\b(null|coalesce|has)\b`)
+
+// nullReads warns of variables that may still be null where that fails. An
+// expression that speaks of null is taken to know what it does.
+func (t *typer) nullReads(e *Expr, s *sight, at place, program *expr.Program, compile compileFunc) {
+	if mentionsNull.MatchString(e.Text) {
+		return
+	}
+	for _, name := range program.Reads() {
+		if _, local := s.locals[name]; local || !t.nulls.maybeNull(name, at) {
+			continue
+		}
+		scope := maps.Clone(t.scopeOf(s))
+		scope[name] = expr.Type{Kind: value.Null}
+		_, issues := compile(e.Text, scope)
+		issues = slices.DeleteFunc(issues, func(i expr.Issue) bool { return i.Code == expr.IssueNeverEqual }) // null equals nothing else, and that is no failure
+		if len(issues) == 0 {
+			continue
+		}
+		place, length := t.readPlace(e, name, issues[0])
+		var related []diag.Related
+		if first, ok := t.nulls.first[name]; ok {
+			related = append(related, first)
+		}
+		t.found = append(t.found, diag.Diagnostic{
+			Severity: diag.Warning, Code: codeMaybeNull, Pos: place, Length: length,
+			Message: fmt.Sprintf("`%s` may still be null here, and then this fails", name),
+			Help:    "set it before on every way, for example where the instance begins; or write coalesce(" + name + ", …)",
+			Related: related,
+		})
+	}
+}
+
+// readPlace is where an expression reads a variable for the first time.
+func (t *typer) readPlace(e *Expr, name string, issue expr.Issue) (diag.Pos, int) {
+	found := regexp.MustCompile(`(^|[^.\w])` + regexp.QuoteMeta(name) + `\b`).FindStringIndex(e.Text)
+	if found == nil {
+		return e.At(issue.Offset), issue.Length
+	}
+	start := found[1] - len(name)
+	return e.At(len([]rune(e.Text[:start]))), len([]rune(strings.TrimSpace(name)))
+}
