@@ -17,19 +17,40 @@ var (
 // part gives each of the instance's parts as EncodePart wrote it. An
 // *UnknownFormatError reports a newer version.
 func DecodeInstance(head []byte, part func(id int64) ([]byte, error)) (*topology.Instance, error) {
-	n, err := instanceFormat().decode(head)
+	i, n, err := decodeHead(head)
 	if err != nil {
 		return nil, err
-	}
-	r := &recordReader{entries: map[int64]*topology.Entry{}}
-	i := r.instance(n)
-	if r.err != nil {
-		return nil, fmt.Errorf("decode instance %s: %w", i.Address(), r.err)
 	}
 	if i.Parts, err = decodeParts(numbersOf(n, "parts"), part); err != nil {
 		return nil, fmt.Errorf("decode instance %s: %w", i.Address(), err)
 	}
 	return i, nil
+}
+
+// DecodeHead reads what EncodeInstance wrote without the instance's parts: what
+// is shown of it, and not enough to decide on it.
+func DecodeHead(head []byte) (*topology.Instance, error) {
+	i, _, err := decodeHead(head)
+	return i, err
+}
+
+func decodeHead(head []byte) (*topology.Instance, fields, error) {
+	n, err := instanceFormat().decode(head)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &recordReader{entries: map[int64]*topology.Entry{}}
+	i := r.instance(n)
+	if r.err != nil {
+		return nil, nil, fmt.Errorf("decode instance %s: %w", i.Address(), r.err)
+	}
+	return i, n, nil
+}
+
+// IsPart reports whether a record was written by EncodePart.
+func IsPart(record []byte) bool {
+	fingerprint, _, ok := cutSingleObjectHeader(record)
+	return ok && partFormat().versions[fingerprint] != nil
 }
 
 func decodeParts(ids []int64, part func(id int64) ([]byte, error)) ([]*topology.Part, error) {

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rondo/processor"
+	"rondo/topology"
+)
+
+// applicationFlags say which application an operator's command is about: the
+// one of a configuration file, or one that is named with its brokers.
+type applicationFlags struct {
+	cmd                  *cobra.Command
+	config, app, brokers *string
+}
+
+func addApplicationFlags(cmd *cobra.Command) applicationFlags {
+	return applicationFlags{
+		cmd:     cmd,
+		config:  configFlag(cmd),
+		app:     cmd.Flags().String("app", "", "name of the application, instead of the configuration's"),
+		brokers: cmd.Flags().String("brokers", "", "addresses of brokers, host:port with commas, instead of the configuration's"),
+	}
+}
+
+// load reads the configuration, unless the flags say all that is needed.
+func (f applicationFlags) load() (processor.Config, error) {
+	var cfg processor.Config
+	if *f.app == "" || *f.brokers == "" || f.cmd.Flags().Changed("config") {
+		file, err := loadConfig(*f.config, f.cmd.ErrOrStderr())
+		if err != nil {
+			return cfg, err
+		}
+		cfg = file.Node
+	}
+	if *f.app != "" {
+		cfg.App = *f.app
+	}
+	if *f.brokers != "" {
+		cfg.Brokers = nil
+		for address := range strings.SplitSeq(*f.brokers, ",") {
+			cfg.Brokers = append(cfg.Brokers, strings.TrimSpace(address))
+		}
+	}
+	cfg = cfg.WithDefaults()
+	return cfg, cfg.Validate()
+}
+
+// jsonFlags adds -o, and --json for short.
+func jsonFlags(cmd *cobra.Command) func() (asJSON bool, err error) {
+	output := outputFlag(cmd, "form of the result: text or json")
+	short := cmd.Flags().Bool("json", false, "the same as -o json")
+	return func() (bool, error) { return *short || *output == "json", checkOutput(*output) }
+}
+
+// instanceFlags name one instance.
+func instanceFlags(cmd *cobra.Command) func() (topology.Address, error) {
+	workflow := cmd.Flags().String("workflow", "", "name of the workflow")
+	key := cmd.Flags().String("key", "", "key of the instance")
+	return func() (topology.Address, error) {
+		if *workflow == "" || *key == "" {
+			return topology.Address{}, usagef("%s needs --workflow and --key", cmd.CommandPath())
+		}
+		return topology.Address{Workflow: *workflow, Key: *key}, nil
+	}
+}
+
+// sinceFlag adds --since: a duration before now, or a time.
+func sinceFlag(cmd *cobra.Command, text string) func() (time.Time, error) {
+	since := cmd.Flags().String("since", "", text+" (24h, or 2026-11-24T06:00:00Z)")
+	return func() (time.Time, error) {
+		if *since == "" {
+			return time.Time{}, nil
+		}
+		if d, err := time.ParseDuration(*since); err == nil && d > 0 {
+			return time.Now().Add(-d), nil
+		}
+		at, err := time.Parse(time.RFC3339, *since)
+		if err != nil {
+			return at, usagef("--since %s says no time: write a duration such as 24h, or a time such as 2026-11-24T06:00:00Z", *since)
+		}
+		return at, nil
+	}
+}
+
+// printLines prints one JSON object a line.
+func printLines[T any](w io.Writer, all []T) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for _, v := range all {
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moment shows a time as people read it; "-" if there is none.
+func moment(t *time.Time) string {
+	if t == nil || t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rondo/internal/audit"
+	"rondo/internal/operate"
+	"rondo/processor"
+)
+
+func newDLQ() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dlq",
+		Short: "Look at the dead letters: records that could not be used; replay them",
+		Args:  unknownCommand,
+
+		DisableFlagsInUseLine: true,
+		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newDLQList(), newDLQReplay())
+	return cmd
+}
+
+// letterFilter chooses dead letters by flags and by their coordinates.
+type letterFilter struct {
+	reason, workflow, topic *string
+	since                   func() (time.Time, error)
+}
+
+func addLetterFilter(cmd *cobra.Command) letterFilter {
+	return letterFilter{
+		reason:   cmd.Flags().String("reason", "", "only those with this reason, such as undecodable"),
+		workflow: cmd.Flags().String("workflow", "", "only those of this workflow"),
+		topic:    cmd.Flags().String("topic", "", "only those that came from this topic"),
+		since:    sinceFlag(cmd, "only those not older than this"),
+	}
+}
+
+func (f letterFilter) empty() bool { return *f.reason == "" && *f.workflow == "" && *f.topic == "" }
+
+func (f letterFilter) find(ctx context.Context, cfg processor.Config, coordinates []string) ([]audit.DeadLetter, error) {
+	since, err := f.since()
+	if err != nil {
+		return nil, err
+	}
+	return audit.DeadLetters(ctx, cfg, since, func(d audit.DeadLetter) bool {
+		return (*f.reason == "" || d.Reason == *f.reason) && (*f.workflow == "" || d.Workflow == *f.workflow) &&
+			(*f.topic == "" || d.Source == *f.topic) && (len(coordinates) == 0 || slices.Contains(coordinates, d.Coordinates()))
+	})
+}
+
+func newDLQList() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List dead letters with their reasons and where they came from",
+		Args:  noArguments,
+	}
+	application := addApplicationFlags(cmd)
+	filter := addLetterFilter(cmd)
+	form := jsonFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		asJSON, err := form()
+		if err != nil {
+			return err
+		}
+		cfg, err := application.load()
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience)
+		defer cancel()
+		found, err := filter.find(ctx, cfg, nil)
+		if err != nil {
+			return err
+		}
+		return showLetters(cmd.OutOrStdout(), asJSON, found)
+	}
+	return cmd
+}
+
+// shownLetter is what -o json prints of each dead letter.
+type shownLetter struct {
+	Letter   string    `json:"letter"` // partition/offset
+	At       time.Time `json:"at"`
+	Reason   string    `json:"reason"`
+	Text     string    `json:"text"`
+	Source   string    `json:"source"` // topic/partition/offset
+	Key      string    `json:"key,omitempty"`
+	Workflow string    `json:"workflow,omitempty"`
+	Instance string    `json:"instance,omitempty"`
+	Bytes    int       `json:"bytes"` // of the payload
+	Left     string    `json:"incomplete,omitempty"`
+	Replayed string    `json:"replayed,omitempty"` // this was a replay of that dead letter already
+}
+
+func showLetters(w io.Writer, asJSON bool, found []audit.DeadLetter) error {
+	var rows []shownLetter
+	for _, d := range found {
+		rows = append(rows, shownLetter{
+			d.Coordinates(), d.At, d.Reason, d.Text, d.SourceCoordinates(), string(d.Record.Key), d.Workflow, d.Instance,
+			len(d.Record.Value), d.Incomplete, d.Replayed,
+		})
+	}
+	if asJSON {
+		return printLines(w, rows)
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "LETTER\tAT\tREASON\tSOURCE\tWORKFLOW\tINSTANCE\tTEXT")
+	for _, r := range rows {
+		text := r.Text
+		if r.Replayed != "" {
+			text = "(a replay of " + r.Replayed + ") " + text
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Letter, moment(&r.At), r.Reason, r.Source, dash(r.Workflow), dash(r.Instance), text)
+	}
+	return table.Flush()
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func newDLQReplay() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "replay [LETTER…]",
+		Short: "Write dead letters back to where they came from",
+		Long: `Write dead letters back to the partition of the topic that they came from, with
+key, value and headers as they were and the header rondo-replay, which names the
+dead letter. Choose them by LETTER (partition/offset, as dlq list shows), by the
+filters, or all with --all. Those whose payload was left out are read from where
+they stood, if they are still there.
+
+What came from the application's own inbox (operators' acts) is replayed only
+if its LETTER is named. Dead letters stay where they are: whoever replays twice
+sends twice, and only messages with an id, or calls, tell the difference.`,
+	}
+	application := addApplicationFlags(cmd)
+	filter := addLetterFilter(cmd)
+	all := cmd.Flags().Bool("all", false, "replay all")
+	dry := cmd.Flags().Bool("dry-run", false, "say what would be replayed, and replay nothing")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 && filter.empty() && !*all {
+			return usagef("rondo dlq replay needs to know which: name LETTERs, a filter, or --all; see rondo dlq replay --help")
+		}
+		cfg, err := application.load()
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience)
+		defer cancel()
+		found, err := filter.find(ctx, cfg, args)
+		if err != nil {
+			return err
+		}
+		if len(args) == 0 {
+			found = slices.DeleteFunc(found, func(d audit.DeadLetter) bool { return d.Source == cfg.OwnTopics().Inbox })
+		}
+		for _, name := range args {
+			if !slices.ContainsFunc(found, func(d audit.DeadLetter) bool { return d.Coordinates() == name }) {
+				return usagef("there is no dead letter %s: rondo dlq list shows them as partition/offset", name)
+			}
+		}
+		if *dry {
+			return showLetters(cmd.OutOrStdout(), false, found)
+		}
+		return replay(ctx, cfg, found, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	}
+	return cmd
+}
+
+// replay writes dead letters back; exit code 1 says that one could not be.
+func replay(ctx context.Context, cfg processor.Config, letters []audit.DeadLetter, stdout, stderr io.Writer) error {
+	sender, err := operate.NewSender(cfg)
+	if err != nil {
+		return err
+	}
+	defer sender.Close()
+	done, left := 0, 0
+	err = sender.Replay(ctx, letters, func(d audit.DeadLetter, to operate.Written, err error) {
+		if err != nil {
+			left++
+			fmt.Fprintf(stderr, "%s not replayed: %v\n", d.Coordinates(), err)
+			return
+		}
+		done++
+		fmt.Fprintf(stdout, "%s replayed to %s\n", d.Coordinates(), to)
+	})
+	fmt.Fprintf(stdout, "%d replayed, %d not\n", done, left)
+	if err == nil && left > 0 {
+		return said(exitFailed)
+	}
+	return err
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/internal/kafkatest"
+	"rondo/processor"
+)
+
+// patientFile is parcelFile with time to look at it.
+var patientFile = strings.NewReplacer("timeout: 5s", "timeout: 1h", "order: =event", "order: =event, tries: 0").Replace(parcelFile) + "search: [tries]\n"
+
+// withNode runs a node of an application with one order under way, and returns
+// the application's name and a client of the test.
+func withNode(t *testing.T, cluster *kafkatest.Cluster) (app string, client *kgo.Client) {
+	t.Helper()
+	app = application(t, cluster)
+	write(t, "parcel.yaml", strings.ReplaceAll(patientFile, "topic: parcel", "topic: "+app))
+	appendTo(t, "rondo.yaml", "definitions: parcel.yaml\nsources: {"+app+".orders: {from: earliest}}\n")
+	if r := rondo(t, "topics", "apply", "--yes"); r.code != exitDone {
+		t.Fatalf("%+v", r)
+	}
+	node := start(t, "serve")
+	node.eventually(t, "the node is ready", func() bool {
+		address := httpAddress.FindString(node.stderr.String())
+		return address != "" && ready(address)
+	})
+	exchange(t, cluster, app)
+	t.Cleanup(func() { node.end(t) })
+	return app, cluster.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+}
+
+// lines decodes what a command prints with --json.
+func lines(t *testing.T, r result) []map[string]any {
+	t.Helper()
+	if r.code != exitDone {
+		t.Fatalf("%+v", r)
+	}
+	var out []map[string]any
+	for dec := json.NewDecoder(strings.NewReader(r.stdout)); dec.More(); {
+		var v map[string]any
+		if err := dec.Decode(&v); err != nil {
+			t.Fatalf("%v in %s", err, r.stdout)
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func TestOperatorSeesAndActs(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, cluster *kafkatest.Cluster) {
+		app, _ := withNode(t, cluster)
+		if r := rondo(t, "instances", "list"); r.code != exitDone || !strings.Contains(r.stdout, "parcel    o-1  1        running  parcel  ") {
+			t.Errorf("list: %+v", r)
+		}
+		instance := []string{"--workflow", "parcel", "--key", "o-1"}
+		r := rondo(t, append([]string{"act", "set", "--data", `{"tries": 2}`, "--reason", "by hand", "--principal", "ada"}, instance...)...)
+		home := processor.PartitionOf([]byte("o-1"), 2)
+		if r.code != exitDone || !strings.HasPrefix(r.stdout, fmt.Sprintf("set of parcel/o-1 written to %s.inbox/%d/", app, home)) ||
+			!strings.Contains(r.stdout, "act set by ada: by hand  acted") || !strings.Contains(r.stdout, "then      running") {
+			t.Errorf("set: %+v", r)
+		}
+		for where, want := range map[string]int{`tries == 2 && "parcel" in steps`: 1, `status == "paused"`: 0, `vars.order.id == "o-1"`: 1, `tries > 5`: 0} {
+			if got := lines(t, rondo(t, "instances", "list", "--json", "--where", where)); len(got) != want {
+				t.Errorf("where %s: %v", where, got)
+			}
+		}
+		if r := rondo(t, "instances", "list", "--where", "trys == 2"); r.code != exitUsage || !strings.Contains(r.stderr, "`trys` is not a variable") {
+			t.Errorf("a wrong name in --where: %+v", r)
+		}
+		if r := rondo(t, append([]string{"act", "resume"}, instance...)...); r.code != exitFailed || !strings.Contains(r.stderr, "is not paused (running) (act-refused)") {
+			t.Errorf("resume of a running instance: %+v", r)
+		}
+		if r := rondo(t, append([]string{"act", "pause"}, instance...)...); r.code != exitDone || !strings.Contains(r.stdout, "then      paused") {
+			t.Errorf("pause: %+v", r)
+		}
+		shown := lines(t, rondo(t, append([]string{"instances", "show", "--json"}, instance...)...))[0]
+		if shown["status"] != "paused" || fmt.Sprint(shown["vars"]) != "map[order:map[id:o-1 type:Ordered] tries:2]" {
+			t.Errorf("show: %v", shown)
+		}
+		history := lines(t, rondo(t, append([]string{"history", "--json", "--app", app, "--brokers", strings.Join(cluster.Addrs, ",")}, instance...)...))
+		var told []string
+		for _, h := range history {
+			told = append(told, fmt.Sprint(h["outcome"]))
+		}
+		if text := strings.Join(told, " "); text != "started acted dead acted" {
+			t.Errorf("history: %s", text)
+		}
+		if r := rondo(t, append([]string{"history"}, instance...)...); !strings.Contains(r.stdout, "Ordered "+app+".orders/") || !strings.Contains(r.stdout, "command   Send to "+app+".commands, attempt 1, id ") {
+			t.Errorf("history as text: %+v", r)
+		}
+	})
+}
+
+func TestAnActThatCannotBeDoneIsSaidAndChangesNothing(t *testing.T) {
+	cluster := kafkatest.Embedded(t, 1)
+	app, _ := withNode(t, cluster)
+	for _, tc := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"act", exitUsage, "rondo: rondo act needs one KIND: see rondo act --help"},
+		{"act cancle --workflow parcel --key o-1", exitUsage, "rondo: there is no act cancle: did you mean cancel?"},
+		{"act cancel --key o-1", exitUsage, "rondo: rondo act needs --workflow and --key"},
+		{"act jump --workflow parcel --key o-1", exitUsage, "rondo: jump needs the step to go to: --step NAME"},
+		{"act set --workflow parcel --key o-1 --data 3", exitUsage, "rondo: set needs the variables as --data, such as --data '{\"card\":\"c-2\"}'"},
+		{"act pause --workflow parcel --key o-1 --shift", exitUsage, "rondo: --shift belongs to resume"},
+		{"act cancel --workflow parsel --key o-1", exitFailed, "rondo: no workflow parsel is deployed: did you mean parcel?"},
+		{"act cancel --workflow parcel --key nobody", exitFailed, "rondo: refused: there is no instance parcel/nobody to cancel (no-instance)"},
+		{"instances show --workflow parcel --key nobody", exitFailed, "rondo: there is no instance parcel/nobody: it never began, or ended and is kept no more; rondo history shows what is known"},
+		{"history --workflow parcel --key nobody", exitFailed, "rondo: the history knows nothing of parcel/nobody"},
+		{"instances list --status runing", exitUsage, "rondo: --status runing is not known: choose one of expected, running, compensating, paused, incident, completed, failed, cancelled, terminated"},
+		{"instances list --app elsewhere", exitFailed, "rondo: read topic elsewhere.changelog: topic elsewhere.changelog does not exist: is this the right application? rondo topics plan shows what there is"},
+	} {
+		t.Run(tc.args, func(t *testing.T) {
+			rondo(t, strings.Fields(tc.args)...).want(t, tc.code, tc.want)
+		})
+	}
+	if got := lines(t, rondo(t, "dlq", "list", "--json", "--topic", app+".inbox")); len(got) != 1 || got[0]["reason"] != "no-instance" {
+		t.Errorf("dead letters of acts: %v", got)
+	}
+}
+
+func TestAnActThatNobodyDecidesStaysInTheInbox(t *testing.T) {
+	cluster := kafkatest.Embedded(t, 1)
+	application(t, cluster)
+	appendTo(t, "rondo.yaml", "definitions: parcel.yaml\n")
+	if r := rondo(t, "topics", "apply", "--yes"); r.code != exitDone {
+		t.Fatalf("%+v", r)
+	}
+	if r := rondo(t, "deploy", "parcel.yaml"); r.code != exitDone {
+		t.Fatalf("%+v", r)
+	}
+	r := rondo(t, "act", "pause", "--workflow", "parcel", "--key", "o-1", "--timeout", "300ms")
+	if r.code != exitFailed || !strings.Contains(r.stderr, "nobody has decided on it within 300ms: it stays in the inbox") {
+		t.Errorf("%+v", r)
+	}
+	if r := rondo(t, "act", "pause", "--workflow", "parcel", "--key", "o-1", "--wait=false"); r.code != exitDone {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestDeadLettersAreListedAndReplayed(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, cluster *kafkatest.Cluster) {
+		app, client := withNode(t, cluster)
+		bad := &kgo.Record{
+			Topic: app + ".orders", Partition: 1, Key: []byte("k"), Value: []byte(`{"type":"Ordered"}`),
+			Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte("t-1")}},
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := client.ProduceSync(ctx, bad).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		letters := func(n int) []map[string]any {
+			for {
+				if got := lines(t, rondo(t, "dlq", "list", "--json", "--reason", "no-key")); len(got) >= n || ctx.Err() != nil {
+					return got
+				}
+			}
+		}
+		first := letters(1)
+		if len(first) != 1 || first[0]["source"] != fmt.Sprintf("%s.orders/1/%d", app, bad.Offset) || first[0]["replayed"] != nil {
+			t.Fatalf("dead letters: %v", first)
+		}
+		if r := rondo(t, "dlq", "replay"); r.code != exitUsage {
+			t.Errorf("replay of who knows what: %+v", r)
+		}
+		if r := rondo(t, "dlq", "replay", "0/99"); r.code != exitUsage || !strings.Contains(r.stderr, "there is no dead letter 0/99") {
+			t.Errorf("replay of one that is not there: %+v", r)
+		}
+		letter := fmt.Sprint(first[0]["letter"])
+		r := rondo(t, "dlq", "replay", letter)
+		if r.code != exitDone || !strings.HasPrefix(r.stdout, letter+" replayed to "+app+".orders/1/") || !strings.HasSuffix(r.stdout, "1 replayed, 0 not\n") {
+			t.Fatalf("replay: %+v", r)
+		}
+		second := letters(2) // it cannot be used now either, and says what it was
+		if len(second) != 2 || second[1]["replayed"] != letter {
+			t.Fatalf("after the replay: %v", second)
+		}
+		checkReplayed(t, cluster, app, letter)
+	})
+}
+
+// checkReplayed compares the record that was replayed with what it was.
+func checkReplayed(t *testing.T, cluster *kafkatest.Cluster, app, letter string) {
+	t.Helper()
+	reader := cluster.Client(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{app + ".orders": {1: kgo.NewOffset().AtStart()}}))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for ctx.Err() == nil {
+		for _, r := range reader.PollFetches(ctx).Records() {
+			var headers []string
+			for _, h := range r.Headers {
+				headers = append(headers, h.Key+"="+string(h.Value))
+			}
+			if text := strings.Join(headers, " "); text == "trace=t-1 rondo-replay="+letter && string(r.Key) == "k" && string(r.Value) == `{"type":"Ordered"}` {
+				return
+			}
+		}
+	}
+	t.Error("the replayed record is not what it was")
+}
+
+func TestOperatorsPageNamesTheHeadersOfDeadLetters(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{processor.HeaderDeadReason, processor.HeaderDeadTopic, processor.HeaderReplay} {
+		if !strings.Contains(string(page), name) {
+			t.Errorf("docs/operations.md does not name %s", name)
+		}
+	}
+}
+
+func TestGoldenHelpOfTheOperatorsCommands(t *testing.T) {
+	for _, command := range []string{"instances", "instances list", "instances show", "history", "act", "dlq", "dlq list", "dlq replay"} {
+		r := rondo(t, append(strings.Fields(command), "--help")...)
+		if r.code != exitDone || r.stderr != "" {
+			t.Errorf("%s: exit code %d, stderr %q", command, r.code, r.stderr)
+		}
+		golden(t, "help/rondo-"+strings.ReplaceAll(command, " ", "-")+".txt", r.stdout)
+	}
+}
