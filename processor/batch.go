@@ -33,7 +33,11 @@ type batch struct {
 	records []*kgo.Record   // taken so far, to be decided again after an abort
 	before  map[input]int64 // positions at the beginning
 	urgent  bool            // there is something that others wait for
-	tally   tally
+
+	schedules *definitionSet            // looked at in this batch; nil: not to the end
+	scheduled map[string]*topology.Plan // by workflow: what this batch has told its schedule
+
+	tally tally
 }
 
 // tally counts what a batch did; it reaches the metrics when the batch is
@@ -86,16 +90,25 @@ func (b *batch) worthCommitting() bool {
 	if b.urgent {
 		return true
 	}
-	since := b.tenure.lazySince
-	return !since.IsZero() && b.tenure.lane.shared.clock().Sub(since) >= lazyCommit
+	until := b.tenure.lazyUntil
+	return !until.IsZero() && !b.tenure.lane.shared.clock().Before(until)
 }
 
 // keepPositions lets a batch without effect go, and remembers that positions moved.
 func (b *batch) keepPositions() {
 	b.overlay.Discard()
 	b.tally.report(b.tenure.lane.shared.metrics)
-	if b.tenure.lazySince.IsZero() && !maps.Equal(b.before, b.tenure.next) {
-		b.tenure.lazySince = b.tenure.lane.shared.clock()
+	b.schedulesKept()
+	t := b.tenure
+	if maps.Equal(b.before, t.next) {
+		return
+	}
+	until := t.lane.shared.clock().Add(lazyCommit)
+	if inbox := (input{t.lane.shared.topics.Inbox, t.lane.partition}); b.before[inbox] != t.next[inbox] {
+		until = t.lane.shared.clock().Add(lazyInbox)
+	}
+	if t.lazyUntil.IsZero() || until.Before(t.lazyUntil) {
+		t.lazyUntil = until
 	}
 }
 
@@ -316,7 +329,8 @@ func (b *batch) apply() error {
 	for key, staged := range b.staged {
 		t.cache.put(key, staged)
 	}
-	t.lazySince = time.Time{}
+	t.lazyUntil = time.Time{}
+	b.schedulesKept()
 	b.tally.report(t.lane.shared.metrics)
 	return nil
 }

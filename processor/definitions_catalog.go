@@ -291,6 +291,10 @@ func (c *Catalog) Newest(workflow string) (*topology.Plan, bool) {
 // cannot be used by this node.
 func (c *Catalog) unusable(workflow string) error { return c.set.Load().broken[workflow] }
 
+// readsOf returns the topics that any version of a workflow reads, or of the
+// workflows that it runs as children, and so on.
+func (c *Catalog) readsOf(workflow string) []string { return c.set.Load().reads[workflow] }
+
 // Routes returns the definitions that take records from a topic, ordered by
 // workflow, newest version first.
 func (c *Catalog) Routes(topic string) []Route { return c.set.Load().routes[topic] }

@@ -16,8 +16,9 @@ type definitionSet struct {
 	routes  map[string][]Route        // by topic
 	sources []string
 	tables  map[*topology.Plan][]tableSource
-	blocked map[string]error // by topic
-	broken  map[string]error // by workflow: why its newest version cannot be used
+	blocked map[string]error    // by topic
+	broken  map[string]error    // by workflow: why its newest version cannot be used
+	reads   map[string][]string // by workflow: topics that it or its children read
 }
 
 func newDefinitionSet(entries map[string]definitionEntry) *definitionSet {
@@ -40,6 +41,7 @@ func newDefinitionSet(entries map[string]definitionEntry) *definitionSet {
 		}
 	}
 	s.sources = slices.Sorted(maps.Keys(s.routes))
+	s.reads = readsOf(s.all)
 	return s
 }
 
@@ -63,6 +65,32 @@ func (s *definitionSet) add(e definitionEntry, newest bool) {
 	for _, topic := range plan.Reads() {
 		s.routes[topic] = append(s.routes[topic], Route{e.workflow, plan, e.compiled.readers[topic]})
 	}
+}
+
+// readsOf gathers, for each workflow, the topics that its versions read and those
+// that the workflows read which they run, and so on.
+func readsOf(plans []*topology.Plan) map[string][]string {
+	own, runs := map[string][]string{}, map[string][]string{}
+	for _, p := range plans {
+		name := p.Definition().Name
+		own[name] = append(own[name], p.Reads()...)
+		runs[name] = append(runs[name], p.Runs()...)
+	}
+	out := map[string][]string{}
+	for name := range own {
+		family := []string{name}
+		for i := 0; i < len(family); i++ { // family grows
+			out[name] = append(out[name], own[family[i]]...)
+			for _, child := range runs[family[i]] {
+				if !slices.Contains(family, child) {
+					family = append(family, child)
+				}
+			}
+		}
+		slices.Sort(out[name])
+		out[name] = slices.Compact(out[name])
+	}
+	return out
 }
 
 // block stops the topics of a workflow whose newest version is not understood:

@@ -26,6 +26,13 @@ import (
 // inbox holds then is waited for as well. A source counts as such a feeder
 // once one of its records has come through the inbox, and always if it has
 // another number of partitions than the application.
+//
+// What is waited for may also come as a letter: a child's outcome, or an event
+// that a mailbox hands on. It is caused by a record that any lane reads, ours
+// too, and passes through an inbox or two on its way. So, once an instance of the
+// partition has begun a child or made itself known by a value, the sources of
+// that child or that value are feeders, in all their partitions; and when they
+// have been passed, so must be what lies in the inboxes, once for each hop.
 type horizon struct {
 	tenure  *tenure
 	answers chan horizonAnswer // capacity 1
@@ -48,7 +55,12 @@ type horizonAnswer struct {
 
 // What bounds the waiting for other lanes.
 const (
-	timerHold       = 30 * time.Second
+	timerHold = 30 * time.Second
+	// letterHops are the inboxes through which a record acts on an instance
+	// elsewhere before it reaches the inbox of that: a mailbox's, whose event is
+	// for a child, and the child's, whose outcome is for its parent. What takes
+	// more, a child's child, may come after a timeout.
+	letterHops      = 2
 	feederPoll      = 20 * time.Millisecond
 	horizonDeadline = timerHold + 30*time.Second
 )
@@ -108,6 +120,7 @@ func (h *horizon) ask(now topology.Instant) {
 		cluster:    h.tenure.lane.shared.cluster,
 		own:        h.tenure.lane.inputs,
 		sources:    h.tenure.lane.shared.catalog.Sources(),
+		inbox:      h.tenure.lane.shared.topics.Inbox,
 		partitions: int32(h.tenure.lane.shared.config.Partitions),
 		feeders:    maps.Clone(h.tenure.feeders),
 	}
@@ -152,8 +165,9 @@ type horizonQuestion struct {
 	cluster    *cluster
 	own        []input
 	sources    []string
+	inbox      string          // the topic
 	partitions int32           // of the application
-	feeders    map[string]bool // sources that have sent records through the inbox
+	feeders    map[string]bool // sources that records come from through the inbox; the inbox itself, if letters do
 }
 
 func (q horizonQuestion) answer(ctx context.Context) (ends map[input]int64, held bool, err error) {
@@ -161,19 +175,39 @@ func (q horizonQuestion) answer(ctx context.Context) (ends map[input]int64, held
 	if err != nil {
 		return nil, false, err
 	}
+	giveUp := time.Now().Add(timerHold)
 	if len(feeders) > 0 {
-		if held, err = q.awaitFeeders(ctx, feeders); err != nil {
+		if held, err = q.awaitFeeders(ctx, feeders, giveUp); err != nil {
 			return nil, false, err
 		}
 	}
-	// The inbox's end is asked for after the feeders have passed theirs, so
-	// that it holds what they have sent on.
-	ends, err = q.cluster.ends(ctx, q.own)
+	if q.feeders[q.inbox] && !held {
+		if held, err = q.awaitInboxes(ctx, giveUp); err != nil {
+			return nil, false, err
+		}
+	}
+	ends, err = q.ownEnds(ctx, len(feeders) > 0)
 	return ends, held, err
 }
 
-// feederInputs are the partitions, read by other lanes, from which records can
-// come to this one through the inbox.
+// ownEnds are the ends of the lane's inputs. With feeders, that of the inbox is
+// asked for after they have passed theirs, so that it holds what they have sent
+// on: up to the high watermark, for that the group's offsets are committed says
+// nothing yet of the marker in another partition of the same transaction.
+func (q horizonQuestion) ownEnds(ctx context.Context, fed bool) (map[input]int64, error) {
+	ends, err := q.cluster.ends(ctx, q.own)
+	if err != nil || !fed {
+		return ends, err
+	}
+	inbox := slices.DeleteFunc(slices.Clone(q.own), func(in input) bool { return in.topic != q.inbox })
+	written, err := q.cluster.highWatermarks(ctx, inbox)
+	maps.Copy(ends, written)
+	return ends, err
+}
+
+// feederInputs are the partitions from which records can come to this lane
+// through the inbox: those read by other lanes, and where letters come, by this
+// one as well.
 func (q horizonQuestion) feederInputs(ctx context.Context) ([]input, error) {
 	var out []input
 	for _, topic := range q.sources {
@@ -188,7 +222,7 @@ func (q horizonQuestion) feederInputs(ctx context.Context) ([]input, error) {
 			continue
 		}
 		for p := range facts.partitions {
-			if in := (input{topic, p}); !slices.Contains(q.own, in) {
+			if in := (input{topic, p}); q.feeders[q.inbox] || !slices.Contains(q.own, in) {
 				out = append(out, in)
 			}
 		}
@@ -198,18 +232,47 @@ func (q horizonQuestion) feederInputs(ctx context.Context) ([]input, error) {
 
 // awaitFeeders waits until the lanes that read the feeders have committed
 // everything that is in them now.
-func (q horizonQuestion) awaitFeeders(ctx context.Context, feeders []input) (held bool, err error) {
+func (q horizonQuestion) awaitFeeders(ctx context.Context, feeders []input, giveUp time.Time) (held bool, err error) {
 	ends, err := q.cluster.ends(ctx, feeders)
 	if err != nil {
 		return false, err
 	}
-	giveUp := time.Now().Add(timerHold)
-	for {
-		offsets, err := q.cluster.stableOffsets(ctx, feeders)
+	return q.await(ctx, feeders, ends, giveUp)
+}
+
+// awaitInboxes waits until everything that is in the application's inboxes has
+// been decided, and what comes of that, for as many hops as letters may take.
+func (q horizonQuestion) awaitInboxes(ctx context.Context, giveUp time.Time) (held bool, err error) {
+	inboxes := make([]input, q.partitions)
+	for p := range inboxes {
+		inboxes[p] = input{q.inbox, int32(p)}
+	}
+	var before map[input]int64
+	for range letterHops {
+		ends, err := q.cluster.highWatermarks(ctx, inboxes)
 		if err != nil {
 			return false, err
 		}
-		behind := slices.ContainsFunc(feeders, func(in input) bool { return offsets[in].next < ends[in] })
+		if maps.Equal(ends, before) {
+			return false, nil // nothing was written on the way
+		}
+		if held, err := q.await(ctx, inboxes, ends, giveUp); held || err != nil {
+			return held, err
+		}
+		before = ends
+	}
+	return false, nil
+}
+
+// await waits until the group has committed inputs up to their ends; held is
+// true if that has not come about by the time to give up.
+func (q horizonQuestion) await(ctx context.Context, inputs []input, ends map[input]int64, giveUp time.Time) (held bool, err error) {
+	for {
+		offsets, err := q.cluster.stableOffsets(ctx, inputs)
+		if err != nil {
+			return false, err
+		}
+		behind := slices.ContainsFunc(inputs, func(in input) bool { return offsets[in].next < ends[in] })
 		if !behind {
 			return false, nil
 		}

@@ -17,8 +17,29 @@ func (b *batch) post(ctx context.Context, d decisionOf, letter *topology.Letter)
 	if err := b.tell(ctx, letter.To, schemas.NewLetter(letter)); err != nil {
 		return fmt.Errorf("letter %s of %s to %s: %w", letter.Kind, d.to, letter.To, err)
 	}
+	b.expect(d, letter)
 	b.tally.letters[letterLabels{letter.To.Workflow, string(letter.Kind)}]++
 	return nil
+}
+
+// expect notes where what answers a letter comes from, before the first answer
+// comes: the horizon of the partition's timers has to wait for it.
+func (b *batch) expect(d decisionOf, letter *topology.Letter) {
+	switch {
+	case letter.Kind == topology.LetterRun && letter.Awaited:
+		for _, topic := range b.tenure.lane.shared.catalog.readsOf(letter.To.Workflow) {
+			b.tenure.feeders[topic] = true
+		}
+	case letter.Kind == topology.LetterAnnounce:
+		for _, m := range d.plan.Definition().Messages {
+			if m.Correlate != "" {
+				b.tenure.feeders[m.Topic] = true
+			}
+		}
+	default:
+		return
+	}
+	b.tenure.feeders[b.tenure.lane.shared.topics.Inbox] = true
 }
 
 // consumeLetter decides what another instance or a desk tells one of this

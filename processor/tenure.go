@@ -35,9 +35,12 @@ type tenure struct {
 	aborts  int           // in a row
 	synced  int64         // offset of the inbox up to which this node knows the definitions that others went by
 
-	// lazySince is when the positions moved without anything to write; zero if
-	// they have not. Such positions are committed when the lane is idle.
-	lazySince time.Time
+	// lazyUntil is when positions that moved without anything to write are
+	// committed at the latest; zero if there are none.
+	lazyUntil time.Time
+
+	schedules *definitionSet            // by which the schedules of this partition were looked at last
+	scheduled map[string]*topology.Plan // by workflow: the newest version, as its schedule knows it
 }
 
 func newTenure(l *lane, ring *Ring, changelog topicFacts, s start) *tenure {
@@ -51,6 +54,7 @@ func newTenure(l *lane, ring *Ring, changelog topicFacts, s start) *tenure {
 		feeders:   s.feeders,
 		unread:    s.unread,
 		cache:     newInstanceCache(cachedInstances, cachedBytes),
+		scheduled: make(map[string]*topology.Plan),
 	}
 	t.horizon = newHorizon(t)
 	return t
@@ -64,6 +68,9 @@ const (
 	// lazyCommit is how long positions that moved without effect (records that
 	// are not ours, markers of others' transactions) wait for company.
 	lazyCommit = time.Second
+	// lazyInbox is the same for the inbox, whose end other lanes' timers wait
+	// for when letters come to them; the marker of a transaction is such an end.
+	lazyInbox = 50 * time.Millisecond
 	// timersPerBatch keeps a burst of due timers from holding up the inputs.
 	timersPerBatch = 200
 )
@@ -94,9 +101,12 @@ func (t *tenure) run(ctx context.Context) error {
 	}
 }
 
-// fill decides inputs until there are no more or the batch is full: records
-// first, then the timers that the horizon allows.
+// fill decides inputs until there are no more or the batch is full: schedules of
+// definitions that are new, then records, then the timers that the horizon allows.
 func (t *tenure) fill(ctx context.Context, b *batch) error {
+	if err := b.keepSchedules(ctx); err != nil {
+		return err
+	}
 	for !b.full() {
 		record, err := t.nextRecord()
 		if err != nil {
@@ -242,8 +252,8 @@ func (t *tenure) untilNext() time.Duration {
 	if due, ok := t.nextDue(); ok {
 		d = min(d, time.UnixMilli(due).Sub(t.lane.shared.clock()))
 	}
-	if !t.lazySince.IsZero() {
-		d = min(d, lazyCommit-t.lane.shared.clock().Sub(t.lazySince))
+	if !t.lazyUntil.IsZero() {
+		d = min(d, t.lazyUntil.Sub(t.lane.shared.clock()))
 	}
 	return max(d, 0)
 }
@@ -295,7 +305,7 @@ func (t *tenure) writeStart(ctx context.Context) error {
 // finish commits positions that wait for company, so that the group's lag is
 // exact after a clean stop. What waits in the intake is read by the next owner.
 func (t *tenure) finish(ctx context.Context) error {
-	if t.lazySince.IsZero() {
+	if t.lazyUntil.IsZero() {
 		return nil
 	}
 	return t.commitPositions(ctx)
