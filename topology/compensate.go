@@ -115,9 +115,13 @@ func (p *pass) dropEntry(command string) {
 // finishEntry makes the entry of a step that has none while it is at work: of
 // all but calls and what only holds other steps.
 func (p *pass) finishEntry(b *Branch, n *node) {
-	switch n.word.(type) {
+	switch w := n.word.(type) {
 	case *calling, *grouping, branching:
 		return
+	case *running:
+		if w.awaited {
+			return
+		}
 	}
 	p.makeEntry(b, n, b.commandOf(n), true)
 }

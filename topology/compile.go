@@ -90,6 +90,10 @@ func (c *compiler) report(at diag.Pos, length int, code, help, format string, ar
 func (c *compiler) workflow() {
 	c.plan.top = c.list(c.def.Do, nil, nil, context{})
 	c.plan.start = c.rules(c.def.Start, "start", roleStart, nil, context{event: true})
+	c.plan.child = c.alternatives(c.def.Child, "start."+eventRun, roleStart)
+	if s := c.def.Schedule; s != nil {
+		c.plan.scheduled = c.alternatives([]*Step{s.Reaction}, "start."+eventSchedule, roleStart)
+	}
 	c.plan.catch = c.rules(c.def.Catch, "catch", roleCatch, nil, context{failure: true})
 	for _, r := range c.anytimeRules() {
 		scope := c.scopes.anytime[r.rule.Alternatives[r.alternative]]
@@ -155,6 +159,19 @@ func (c *compiler) rules(rules []*Rule, place string, role role, owner *node, ct
 			compiled.alternatives = append(compiled.alternatives, n)
 		}
 		out = append(out, compiled)
+	}
+	return out
+}
+
+// alternatives compiles reactions to what is no message.
+func (c *compiler) alternatives(steps []*Step, place string, role role) []*node {
+	var out []*node
+	for i, step := range steps {
+		name := place
+		if i > 0 {
+			name += "." + strconv.Itoa(i+1)
+		}
+		out = append(out, c.node(step, name, role, nil, context{event: true}))
 	}
 	return out
 }
@@ -241,6 +258,8 @@ func (c *compiler) word(n *node, ctx context) word {
 			return c.call(n, action, ctx)
 		}
 		return c.send(action, ctx)
+	case *Run:
+		return c.run(n, action, ctx)
 	case *Listen:
 		return c.listenWord(n, action, ctx)
 	case *Wait:
@@ -302,23 +321,10 @@ func (c *compiler) messages() {
 			id:      c.recordFormula(m.ID, expr.Compile),
 			timeout: c.moment(m.Timeout, ctx),
 		}
-		c.refuseLater(m)
 	}
 }
 
 const codeNotInThisVersion = "not-in-this-version"
-
-// refuseLater reports attributes that the language has and this version not.
-func (c *compiler) refuseLater(m *Message) {
-	if m.Correlate != "" {
-		c.report(m.CorrelatePos, len(m.Correlate), codeNotInThisVersion,
-			"let the services send the instance's key along", "`correlate` is not in this version of Rondo")
-	}
-	if m.Early.Hold > 0 {
-		c.report(m.Pos, len(m.Name), codeNotInThisVersion,
-			"use early: hold, drop or reject", "`early` with a time is not in this version of Rondo")
-	}
-}
 
 // routes notes which messages come and which go.
 func (c *compiler) routes() {
@@ -368,6 +374,10 @@ func sortedKeys[V any](set map[string]V) []string {
 
 func walkDefinition(def *Definition, visit func(*Step)) {
 	walkRules(def.Start, visit)
+	walkSteps(def.Child, visit)
+	if def.Schedule != nil {
+		walkStep(def.Schedule.Reaction, visit)
+	}
 	walkRules(def.Anytime, visit)
 	walkSteps(def.Do, visit)
 	walkRules(def.Catch, visit)
@@ -390,6 +400,8 @@ func walkStep(s *Step, visit func(*Step)) {
 	visit(s)
 	switch action := s.Action.(type) {
 	case *Send:
+		walkRules(action.Await, visit)
+	case *Run:
 		walkRules(action.Await, visit)
 	case *Listen:
 		walkRules(action.Rules, visit)

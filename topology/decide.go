@@ -69,7 +69,7 @@ func (p *pass) consider(e *Event) {
 	switch {
 	case p.begins(e):
 	case p.comesAfterTheEnd(e):
-	case p.isQueued(e):
+	case p.isQueued(&Kept{At: p.at, Event: e}):
 	case p.isDuplicate(e):
 	case p.answersItsCall(e):
 	case p.wakesStep(e):
@@ -84,14 +84,16 @@ func (p *pass) consider(e *Event) {
 // begins: where there is no instance, a start message begins one; any other
 // event is none of this workflow's business, or comes too early for it.
 func (p *pass) begins(e *Event) bool {
-	if p.inst != nil {
+	if !p.isAbsent() {
 		return false
 	}
 	if start := p.startFor(e); start != nil {
-		p.begin(start, e)
+		p.begin(start, e, &Kept{At: p.at, Event: e})
 		return true
 	}
-	switch {
+	switch m := p.plan.messages[e.Message]; {
+	case m != nil && m.Early.Hold > 0 && !p.startTakes(e):
+		p.expect(e, m)
 	case p.startTakes(e) && p.bury != nil:
 		p.dead(*p.bury)
 	case p.early(e) == earlyReject && !p.startTakes(e):
@@ -118,27 +120,38 @@ func (p *pass) comesAfterTheEnd(e *Event) bool {
 	case p.plan.definition.Again == AgainNever || p.plan.definition.Again == "":
 		p.out.Outcome = Repeated
 	case len(p.inst.Starts) > 0 && !p.itsTurn:
-		p.waitForEnd(e) // others were first
+		p.waitForEnd(&Kept{At: p.at, Event: e}) // others were first
 	default:
-		p.begin(start, e)
+		p.begin(start, e, &Kept{At: p.at, Event: e})
 	}
 	return true
 }
 
 // isQueued: an instance that is stopped keeps what comes, in order. So does one
-// that has not come to rest.
-func (p *pass) isQueued(e *Event) bool {
+// that has not come to rest. What it has asked for itself is no more than it has
+// branches, and is kept beyond the bound.
+func (p *pass) isQueued(k *Kept) bool {
 	if !p.inst.Status.Stopped() && !p.inst.Owes() || p.fromQueue {
 		return false
 	}
-	if len(p.inst.Queue) >= p.plan.options.Limits.Queue || !p.hasRoom(e) {
-		p.dead(DeadLetter{"queue-limit", "the instance " + p.who() + " is stopped and keeps as many inputs as it may; act on it and replay this event"})
+	bounded := k.Event != nil || k.Letter.begins() || k.Letter.Event != nil
+	if bounded && (len(p.inst.Queue) >= p.plan.options.Limits.Queue || !p.hasRoom(k)) {
+		p.overfull(k, "queue-limit", "the instance "+p.who()+" is stopped and keeps as many inputs as it may; act on it and replay this event")
 		return true
 	}
-	p.edit().Queue = appendCopy(p.inst.Queue, &Kept{At: p.at, Event: e})
-	p.note("queue", "", e.Message)
+	p.edit().Queue = appendCopy(p.inst.Queue, k)
+	p.note("queue", "", k.name())
 	p.out.Outcome = Queued
 	return true
+}
+
+// overfull is where an instance can keep no more of what comes.
+func (p *pass) overfull(k *Kept, reason, text string) {
+	if k.Letter != nil && k.Letter.begins() {
+		p.turnAway(k.Letter, reason, text)
+		return
+	}
+	p.dead(DeadLetter{reason, text})
 }
 
 // isDuplicate: an event whose id this instance has taken already.
@@ -220,7 +233,7 @@ func (p *pass) comesEarly(e *Event) bool {
 }
 
 func (p *pass) hold(e *Event) {
-	if len(p.inst.Held) >= p.plan.options.Limits.Held || !p.hasRoom(e) {
+	if len(p.inst.Held) >= p.plan.options.Limits.Held || !p.hasRoom(&Kept{Event: e}) {
 		p.dead(DeadLetter{"held-limit", "the instance " + p.who() + " holds as many events as it may for steps that will listen; replay this one later"})
 		return
 	}
@@ -236,9 +249,9 @@ func (p *pass) startsAgain(e *Event) bool {
 	}
 	switch p.plan.definition.Again {
 	case AgainQueue:
-		p.waitForEnd(e)
+		p.waitForEnd(&Kept{At: p.at, Event: e})
 	case AgainRestart:
-		p.restart(e)
+		p.restart(&Kept{At: p.at, Event: e})
 	default:
 		p.note("repeat", "", e.Message)
 		p.out.Outcome = Repeated
@@ -246,23 +259,28 @@ func (p *pass) startsAgain(e *Event) bool {
 	return true
 }
 
-// waitForEnd keeps a start message until the instance has ended.
-func (p *pass) waitForEnd(e *Event) {
-	if len(p.inst.Starts) >= p.plan.options.Limits.Starts || !p.hasRoom(e) {
-		p.dead(DeadLetter{"starts-limit", "as many start messages as may wait for the end of " + p.who() + "; replay this one later"})
+// waitForEnd keeps what begins an instance until this one has ended.
+func (p *pass) waitForEnd(k *Kept) {
+	if len(p.inst.Starts) >= p.plan.options.Limits.Starts || !p.hasRoom(k) {
+		p.overfull(k, "starts-limit", "as many start messages as may wait for the end of "+p.who()+"; replay this one later")
 		return
 	}
-	p.edit().Starts = appendCopy(p.inst.Starts, &Kept{At: p.at, Event: e})
-	p.note("queue", "", e.Message)
+	p.edit().Starts = appendCopy(p.inst.Starts, k)
+	p.note("queue", "", k.name())
 	p.out.Outcome = Queued
 }
 
-// restart cancels the living instance; the newest start message waits for its
+// restart cancels the living instance; the newest of what begins one waits for its
 // end.
-func (p *pass) restart(e *Event) {
-	p.edit().Starts = []*Kept{{At: p.at, Event: e}}
+func (p *pass) restart(k *Kept) {
+	for _, former := range p.inst.Starts {
+		if former.Letter != nil {
+			p.answer(former.Letter, StatusCancelled, &Failure{Name: errorCancelled, Message: "a newer start has taken its place", At: p.at, Data: byData("again: restart")})
+		}
+	}
+	p.edit().Starts = []*Kept{k}
 	p.out.Outcome = Queued
-	p.note("queue", "", e.Message)
+	p.note("queue", "", k.name())
 	p.cancel("again: restart", "")
 }
 

@@ -17,6 +17,9 @@ const (
 	ActSkip      = "skip"
 	ActFail      = "fail"
 	ActSet       = "set"
+	ActShift     = "shift"
+	ActJump      = "jump"
+	ActMigrate   = "migrate"
 )
 
 // act does what an operator wants. One that cannot be done is a dead letter
@@ -24,7 +27,7 @@ const (
 func (p *pass) act(a *Act) {
 	p.out.Outcome = Acted
 	switch {
-	case p.inst == nil:
+	case p.isAbsent():
 		p.dead(DeadLetter{"no-instance", "there is no instance " + p.who()})
 		return
 	case p.inst.Ended():
@@ -37,7 +40,7 @@ func (p *pass) act(a *Act) {
 		p.actCancel(a)
 	case ActTerminate:
 		p.giveUpCause()
-		p.end(StatusTerminated, &Failure{Name: string(StatusTerminated), Message: a.Reason, At: p.at, Data: byData(a.Principal)})
+		p.end(StatusTerminated, &Failure{Name: string(StatusTerminated), Message: a.Reason, At: p.at, Data: byData(a.Principal)}, nil)
 	case ActPause:
 		p.actPause()
 	case ActResume:
@@ -87,8 +90,8 @@ func (p *pass) actCancel(a *Act) {
 
 // giveUpCause notes that the event which stopped the instance will not be decided.
 func (p *pass) giveUpCause() {
-	if i := p.inst.Incident; i != nil && i.event() != nil {
-		p.note("late", "", i.event().Message)
+	if i := p.inst.Incident; i != nil && i.isAboutOthers() {
+		p.note("late", "", i.Input.name())
 	}
 }
 
@@ -172,11 +175,11 @@ func (p *pass) decideAgain(input *Kept) {
 	p.inst.Steps = 0
 	p.fromQueue = true
 	switch {
-	case input.Event != nil && len(p.inst.Branches) == 0:
+	case len(p.inst.Branches) == 0 && (input.Event != nil || input.Letter != nil):
 		p.inst = nil
-		p.consider(input.Event)
-	case input.Event != nil:
-		p.consider(input.Event)
+		p.considerKept(input)
+	case input.Event != nil || input.Letter != nil:
+		p.considerKept(input)
 	case input.Act != nil:
 		p.act(input.Act)
 	case input.Timer:

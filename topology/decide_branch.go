@@ -93,12 +93,12 @@ func (p *pass) armWhole(b *Branch, n *node) bool {
 	if n.timeout == nil {
 		return true
 	}
-	due, fault := p.due(b, n, n.timeout)
+	due, fault := p.armFor(b, n, n.timeout)
 	if fault != nil {
 		p.fault(b, n, fault)
 		return false
 	}
-	b.top().Timeout = p.arm(due)
+	b.top().Timeout = due
 	return true
 }
 

@@ -12,8 +12,7 @@ func (p *pass) complete() {
 			return
 		}
 	}
-	p.end(StatusCompleted, nil)
-	p.inst.Output = output
+	p.end(StatusCompleted, nil, output)
 }
 
 // outputNode names the place of `output` in faults.
@@ -25,12 +24,12 @@ func (p *pass) fail(f *Failure) {
 	if f != nil && f.Name == errorCancelled {
 		status = StatusCancelled
 	}
-	p.end(status, f)
+	p.end(status, f, nil)
 }
 
 // end ends the instance: all else is cancelled, nothing is compensated. What was
-// held for a step is late now.
-func (p *pass) end(status Status, f *Failure) {
+// held for a step is late now. Whoever waits for the outcome is told.
+func (p *pass) end(status Status, f *Failure, output value.Value) {
 	p.ending = true
 	p.cancelAll()
 	inst := p.edit()
@@ -46,15 +45,21 @@ func (p *pass) end(status Status, f *Failure) {
 	for _, name := range p.plan.definition.Search {
 		search[name], _ = inst.Vars.Lookup(name)
 	}
+	parents := inst.Parents
 	*inst = Instance{
 		Workflow: inst.Workflow, Key: inst.Key, Version: inst.Version, Run: inst.Run,
 		Status: status, Started: inst.Started, At: p.at, EndedAt: p.at,
 		Queue: inst.Queue, Starts: inst.Starts,
 		Sent: inst.Sent, Arms: inst.Arms, Made: inst.Made,
-		Failure: f,
+		Failure: f, Output: output, Known: inst.Known,
 	}
 	if len(search) > 0 {
 		inst.Search = value.MapOf(search)
 	}
 	inst.Forget = p.arm(p.at.Add(p.plan.keep))
+	for _, parent := range parents {
+		if parent.Awaited {
+			p.write(inst.outcomeFor(parent))
+		}
+	}
 }

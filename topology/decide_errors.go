@@ -128,11 +128,9 @@ func (p *pass) close(b *Branch) {
 	p.letGo(b)
 	f := b.top()
 	f.Timeout, f.Wake = Timer{}, Timer{}
+	p.abandon(f)
 	if f.Call != nil && !f.Call.Over {
-		call := *f.Call
-		call.Over = true
-		f.Call = &call
-		p.note("doubt", f.Place, "")
+		f.Call = f.Call.ended()
 	}
 }
 

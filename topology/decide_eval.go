@@ -43,7 +43,7 @@ func (e *environment) Lookup(name string) (value.Value, bool) {
 		}
 		return nil, true
 	case nameRecord:
-		if event := e.taken(); event != nil {
+		if event := e.taken(); event != nil && event.Record.Topic != "" {
 			return event.Record.value(), true
 		}
 		return nil, true
@@ -388,6 +388,7 @@ func (p *pass) setUndoing(b *Branch, name string, v value.Value) bool {
 // due evaluates a moment of n: a duration from now, or a time. One that is past
 // is now.
 func (p *pass) due(b *Branch, n *node, m *moment) (Instant, *Fault) {
+	p.fixed = false
 	if m.by == nil {
 		return p.at.Add(m.fixed), nil
 	}
@@ -400,7 +401,7 @@ func (p *pass) due(b *Branch, n *node, m *moment) (Instant, *Fault) {
 	case time.Duration:
 		due = p.at.Add(v)
 	case time.Time:
-		due = roundedUp(v)
+		due, p.fixed = roundedUp(v), true
 	default:
 		return 0, m.by.wrong(n.place, "a duration or a timestamp", v)
 	}
@@ -418,4 +419,16 @@ func roundedUp(t time.Time) Instant {
 		i++
 	}
 	return i
+}
+
+// armFor returns a timer for a moment of n. It is fixed if the author named a
+// point in time.
+func (p *pass) armFor(b *Branch, n *node, m *moment) (Timer, *Fault) {
+	due, fault := p.due(b, n, m)
+	if fault != nil {
+		return Timer{}, fault
+	}
+	t := p.arm(due)
+	t.Fixed = p.fixed
+	return t, nil
 }

@@ -36,12 +36,12 @@ func (l *listening) enter(p *pass, b *Branch, n *node) {
 	}
 	f := b.top()
 	if n.timeout != nil {
-		due, fault := p.due(b, n, n.timeout)
+		due, fault := p.armFor(b, n, n.timeout)
 		if fault != nil {
 			p.fault(b, n, fault)
 			return
 		}
-		f.Timeout = p.arm(due)
+		f.Timeout = due
 	}
 	l.wait(p, b, n, p.at)
 }

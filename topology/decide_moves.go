@@ -381,9 +381,7 @@ func (p *pass) pop(b *Branch) {
 // timers are gone, a call without an outcome is in doubt.
 func (p *pass) leave(b *Branch) {
 	f := *b.top()
-	if f.Call != nil && !f.Call.Over {
-		p.note("doubt", f.Place, "")
-	}
+	p.abandon(&f)
 	p.pop(b)
 	if n := p.nodeOf(&f); n != nil {
 		n.word.left(p, b, n, &f)
@@ -432,17 +430,14 @@ func (p *pass) runBeside(n *node, e *Event) {
 	p.toRest()
 }
 
-// begin begins an instance.
-func (p *pass) begin(start *node, e *Event) {
+// begin begins an instance with what came.
+func (p *pass) begin(start *node, e *Event, k *Kept) {
 	former := p.inst
 	if former == nil {
 		former = p.base
 	}
-	p.inst = p.newborn(e)
+	p.inst = p.newborn(k, former)
 	p.began = true
-	if former != nil {
-		p.inst.Queue, p.inst.Starts = former.Queue, former.Starts
-	}
 	p.out.Outcome, p.out.Taker = Started, start.place
 	p.note("start", start.place, e.Message)
 	p.remember(e)
@@ -452,19 +447,20 @@ func (p *pass) begin(start *node, e *Event) {
 	p.toRest()
 }
 
-// newborn is an instance before its first step. Event is that of its start.
-func (p *pass) newborn(e *Event) *Instance {
+// newborn is an instance that k begins, before its first step; former is what
+// was kept under the key until now.
+func (p *pass) newborn(k *Kept, former *Instance) *Instance {
 	inst := &Instance{
 		Workflow: p.plan.definition.Name,
 		Key:      p.key,
 		Version:  p.plan.definition.Version,
+		Run:      k.runOf(),
 		Status:   StatusRunning,
 		Started:  p.at,
 		At:       p.at,
+		Parents:  k.parents(),
 	}
-	if e != nil {
-		inst.Run = e.Record.String()
-	}
+	inst.Queue, inst.Starts = former.inherited()
 	return inst
 }
 
@@ -479,11 +475,11 @@ func (p *pass) armDeadline(b *Branch, start *node) bool {
 	if p.plan.deadline == nil {
 		return true
 	}
-	due, fault := p.due(b, start, p.plan.deadline)
+	due, fault := p.armFor(b, start, p.plan.deadline)
 	if fault != nil {
 		p.fault(b, start, fault)
 		return false
 	}
-	p.edit().Deadline = p.arm(due)
+	p.edit().Deadline = due
 	return true
 }

@@ -27,6 +27,7 @@ type pass struct {
 	out    Decision
 
 	own     []*Branch // branches that were copied, or begun, in this pass
+	fixed   bool      // the moment that was computed last is a point in time, and not so long from now
 	steps   int
 	changed []string // variables set since the `until`s were tested
 
@@ -65,6 +66,7 @@ func newPass(plan *Plan, inst *Instance, key string, in Input) *pass {
 // decision sums up the pass.
 func (p *pass) decision(in Input) Decision {
 	if p.broken == nil {
+		p.introduce()
 		p.checkSize()
 	}
 	if p.broken != nil {
@@ -99,10 +101,7 @@ func (p *pass) vanishes() bool {
 func (p *pass) stop(in Input) {
 	incident := p.incidentOf(in)
 	if p.base == nil || p.began {
-		p.inst = p.newborn(incident.event())
-		if p.base != nil {
-			p.inst.Queue, p.inst.Starts = p.base.Queue, p.base.Starts
-		}
+		p.inst = p.newborn(incident.Input, p.base)
 	} else {
 		p.inst = copyOf(p.base)
 		p.requeueCause(incident)
@@ -129,19 +128,17 @@ func (p *pass) incidentOf(in Input) *Incident {
 	return incident
 }
 
-// event is the event that was being decided; nil if it was something else.
-func (i *Incident) event() *Event {
-	if i.Input == nil {
-		return nil
-	}
-	return i.Input.Event
+// isAboutOthers reports whether an event or a letter was being decided, and not
+// what the instance does of itself or an operator wants.
+func (i *Incident) isAboutOthers() bool {
+	return i.Input != nil && (i.Input.Event != nil || i.Input.Letter != nil)
 }
 
 // requeueCause keeps the input of a former incident, if that is replaced by
 // another before its input was decided.
 func (p *pass) requeueCause(incident *Incident) {
 	former := p.base.Incident
-	if former == nil || former.event() == nil || former.Input == incident.Input {
+	if former == nil || !former.isAboutOthers() || former.Input == incident.Input {
 		return
 	}
 	p.inst.Queue = append([]*Kept{former.Input}, p.inst.Queue...)
@@ -281,10 +278,10 @@ func (p *pass) remember(e *Event) {
 
 func appendCopy(list []*Kept, k *Kept) []*Kept { return append(slices.Clone(list), k) }
 
-// hasRoom reports whether the instance can keep an event without becoming too
+// hasRoom reports whether the instance can keep an input without becoming too
 // large.
-func (p *pass) hasRoom(e *Event) bool {
-	return p.inst.size()+e.size() <= p.plan.options.Limits.Instance
+func (p *pass) hasRoom(k *Kept) bool {
+	return p.inst.size()+k.size() <= p.plan.options.Limits.Instance
 }
 
 // checkSize makes an incident of an instance that has become too large. One
@@ -318,7 +315,7 @@ func placeText(place string, pos diag.Pos) string {
 func (i *Instance) size() int {
 	n := 256 + len(i.Key) + value.Size(i.Vars) + value.Size(i.Output) + i.sizeOfParts()
 	if i.Incident != nil && i.Incident.Input != nil {
-		n += i.Incident.Input.Event.size()
+		n += i.Incident.Input.size()
 	}
 	for _, b := range i.Branches {
 		n += 64 + value.Size(b.Vars)
@@ -331,8 +328,16 @@ func (i *Instance) size() int {
 	}
 	for _, list := range [...][]*Kept{i.Held, i.Queue, i.Starts} {
 		for _, k := range list {
-			n += 16 + k.Event.size()
+			n += k.size()
 		}
+	}
+	return n
+}
+
+func (k *Kept) size() int {
+	n := 16 + k.Event.size()
+	if l := k.Letter; l != nil {
+		n += 128 + value.Size(l.Value) + l.Event.size()
 	}
 	return n
 }

@@ -206,7 +206,7 @@ func (p *play) checkDecision(d script.Decided) {
 // its branches waits at a named thing with a timer or for a message.
 func (p *play) checkRest() {
 	for _, key := range p.memory.Keys() {
-		i := p.memory.Instances[key]
+		i := p.memory.Instance(key)
 		switch {
 		case i.Ended():
 			if len(i.Branches) > 0 || len(i.Entries) > 0 {

@@ -266,9 +266,11 @@ func (c *calling) taken(_ *pass, b *Branch, _ *node) {
 	f.Timeout, f.Wake = Timer{}, Timer{}
 }
 
-// confirmed: an outcome that raises says that nothing was done; any other says
-// that there is something to undo.
-func (c *calling) confirmed(p *pass, b *Branch, n, reaction *node) {
+func (c *calling) confirmed(p *pass, b *Branch, n, reaction *node) { p.confirmOutcome(b, n, reaction) }
+
+// confirmOutcome: an outcome that raises says that nothing was done; any other
+// says that there is something to undo.
+func (p *pass) confirmOutcome(b *Branch, n, reaction *node) {
 	if n.undo == nil {
 		return
 	}
@@ -349,4 +351,11 @@ func (p *pass) retries(b *Branch, depth int, n *node, f *Failure) bool {
 	frame.Wake = p.arm(p.at.Add(delay))
 	p.note("wait", n.place, f.Name+", again in "+value.DurationText(delay))
 	return true
+}
+
+// ended is c once an outcome was taken, or it was left.
+func (c *Call) ended() *Call {
+	over := *c
+	over.Over, over.Asking, over.Gate = true, false, ""
+	return &over
 }

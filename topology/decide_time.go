@@ -26,6 +26,8 @@ func (p *pass) fireNext() {
 		p.note("forget", "", "")
 		p.out.Outcome = Forgotten
 		p.inst = nil
+	case timerHeld:
+		p.isOverdue(next.timer)
 	case timerDeadline:
 		p.note("fire", "", errorDeadline)
 		p.timePasses()
@@ -104,5 +106,13 @@ func (p *pass) decideKept(k *Kept) {
 	p.kept = k
 	p.base = copyOf(p.inst)
 	p.fromQueue = true
+	p.considerKept(k)
+}
+
+func (p *pass) considerKept(k *Kept) {
+	if k.Letter != nil {
+		p.letter(k.Letter)
+		return
+	}
 	p.consider(k.Event)
 }

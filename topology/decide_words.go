@@ -13,14 +13,14 @@ type waiting struct {
 }
 
 func (w waiting) enter(p *pass, b *Branch, n *node) {
-	due, fault := p.due(b, n, w.until)
+	wake, fault := p.armFor(b, n, w.until)
 	switch {
 	case fault != nil:
 		p.fault(b, n, fault)
-	case due <= p.at:
+	case wake.Due <= p.at:
 		p.done(b)
 	default:
-		b.top().Wake = p.arm(due)
+		b.top().Wake = wake
 	}
 }
 

@@ -314,6 +314,8 @@ type timerKind int
 const (
 	timerNone timerKind = iota
 	timerForget
+	timerHeld // what waits for an instance
+	timerDesk
 	timerDeadline
 	timerTimeout
 	timerWake
@@ -333,6 +335,12 @@ func (i *Instance) nextTimer() armed {
 		return next
 	}
 	next.consider(i.Forget, timerForget, 0, 0)
+	for _, k := range i.Held {
+		next.consider(k.Until, timerHeld, 0, 0)
+	}
+	if i.Counter != nil {
+		next.consider(i.Counter.Next, timerDesk, 0, 0)
+	}
 	next.consider(i.Deadline, timerDeadline, 0, 0)
 	for _, b := range i.Branches {
 		for depth := range b.Frames {

@@ -97,7 +97,7 @@ type transcript struct {
 }
 
 // newTranscript reads the head of a file: `limits {Held: 2}`, if any, then
-// `workflow FILE` or the YAML itself.
+// `workflow FILE` or the YAML itself; behind `---` others that it runs.
 func newTranscript(t *testing.T, head string) *transcript {
 	lines := strings.Split(head, "\n")
 	for len(lines) > 0 && strings.HasPrefix(lines[0], "#") {
@@ -116,14 +116,18 @@ func newTranscript(t *testing.T, head string) *transcript {
 		}
 		name, text = filepath.Join(filepath.Dir(file), filepath.Base(file)), string(src)
 	}
+	var plans []*topology.Plan
+	for _, text := range strings.Split(text, "\n---\n") {
+		plans = append(plans, compile(t, name, text, limits))
+	}
 	out := &bytes.Buffer{}
-	return &transcript{t: t, world: script.New(compile(t, name, text, limits)), out: out, teller: script.NewTeller(out)}
+	return &transcript{t: t, world: script.New(plans[0], plans[1:]...), out: out, teller: script.NewTeller(out)}
 }
 
 // compile makes a plan of YAML. A workflow without a `workflow` line gets one.
 func compile(t testing.TB, name, text string, limits topology.Limits) *topology.Plan {
 	t.Helper()
-	if !strings.Contains(text, "\nversion:") {
+	if !strings.Contains("\n"+text, "\nversion:") {
 		text = "workflow: test\nversion: 1\n" + text
 	}
 	files := func(file string) ([]byte, error) { return os.ReadFile(filepath.Join(filepath.Dir(name), file)) }
@@ -180,7 +184,7 @@ func (tr *transcript) run(head string) string {
 		case "act":
 			tr.act(rest)
 		case "vars":
-			fmt.Fprintf(tr.out, "  %s\n", value.Format(tr.world.Instances[tr.key].Vars))
+			fmt.Fprintf(tr.out, "  %s\n", value.Format(tr.world.Instance(tr.key).Vars))
 		default:
 			tr.t.Fatalf("no such word: %q", line)
 		}
@@ -233,11 +237,16 @@ func (tr *transcript) commandOf(name string) string {
 // act reads `cancel`, `set {x: 1}`, `fail name`.
 func (tr *transcript) act(text string) {
 	kind, rest, _ := strings.Cut(text, " ")
+	act := &topology.Act{Kind: kind, Principal: "ann"}
+	if kind == topology.ActJump {
+		act.Step, rest = rest, ""
+	}
 	data, err := script.ParseValue(rest)
 	if err != nil {
 		tr.t.Fatal(err)
 	}
-	tr.tell(tr.world.Act(tr.key, &topology.Act{Kind: kind, Principal: "ann", Data: data}))
+	act.Data = data
+	tr.tell(tr.world.Act(tr.key, act))
 }
 
 func (tr *transcript) tell(decided []script.Decided, err error) {

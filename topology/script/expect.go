@@ -210,7 +210,7 @@ func (r *runner) runs(s *Step) *Failure {
 
 // instance returns the instance that a line speaks of, or a failure.
 func (r *runner) instance(s *Step, expected string) (*topology.Instance, *Failure) {
-	i := r.world.Instances[r.keyOf(s)]
+	i := r.world.Instance(r.keyOf(s))
 	if i == nil {
 		return nil, r.fail(s, expected, "there is no instance %q%s", r.keyOf(s), r.otherKeys())
 	}
@@ -278,7 +278,7 @@ func (r *runner) end(s *Step) *Failure {
 }
 
 func (r *runner) ended(key string) (status, failed string) {
-	if i := r.world.Instances[key]; i != nil {
+	if i := r.world.Instance(key); i != nil {
 		if i.Failure != nil {
 			failed = i.Failure.Name
 		}

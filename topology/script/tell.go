@@ -20,8 +20,9 @@ import (
 // Times count from Start. Commands are numbered in the order of sending: #1, #2;
 // what may have to be undone has a question mark while it is in doubt.
 type Teller struct {
-	out io.Writer
-	ids map[string]string // command id → #1
+	out      io.Writer
+	workflow string            // of the first that is told of
+	ids      map[string]string // command id → #1
 }
 
 // NewTeller returns a Teller that writes to out, whose errors it does not see.
@@ -44,7 +45,7 @@ func (t *Teller) Tell(decided []Decided) {
 func (t *Teller) line(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
 
 func (t *Teller) tell(d Decided) {
-	text := since(d.At) + " " + string(d.Decision.Outcome)
+	text := since(d.At) + " " + t.whose(d.To) + string(d.Decision.Outcome)
 	if d.Decision.Taker != "" {
 		text += " by " + d.Decision.Taker
 	}
@@ -53,12 +54,27 @@ func (t *Teller) tell(d Decided) {
 	}
 	t.line("%s", text)
 	t.trace(d.Decision)
+	for _, l := range d.Decision.Letters {
+		t.letter(l)
+	}
 	if f := d.Decision.Fault; f != nil {
 		t.line("  INCIDENT %s at %s: %s", f.Kind, f.Place, f.Text)
 	}
 	if d.Decision.Changed && d.Decision.Instance != nil {
 		t.line("  = %s", stateText(d.Decision.Instance, d.Decision.More))
 	}
+}
+
+// whose names an instance of another workflow than the first that is told of, and
+// a desk.
+func (t *Teller) whose(to topology.Address) string {
+	if t.workflow == "" {
+		t.workflow = to.Workflow
+	}
+	if to == (topology.Address{}) || to.Workflow == t.workflow && to.Desk == "" {
+		return ""
+	}
+	return to.String() + " "
 }
 
 func since(at topology.Instant) string {
@@ -105,10 +121,37 @@ func setBy(trace []topology.Trace) []string {
 	return names
 }
 
-func (t *Teller) command(c topology.Command) {
-	if t.ids[c.ID] == "" {
-		t.ids[c.ID] = fmt.Sprintf("#%d", len(t.ids)+1)
+// letter tells what is written to another instance or a desk.
+func (t *Teller) letter(l topology.Letter) {
+	text := "writes " + string(l.Kind) + " to " + l.To.String()
+	if l.Command != "" {
+		text += " " + t.number(l.Command)
 	}
+	if l.Value != nil {
+		text += " " + value.Format(t.named(l.Value))
+	}
+	if l.Event != nil {
+		text += " " + l.Event.Message
+	}
+	if l.Status != "" {
+		text += " " + string(l.Status)
+	}
+	if l.Failure != nil {
+		text += " " + l.Failure.Name
+	}
+	t.line("  %s", text)
+}
+
+// number is the number of a command, which it gets when it is told of first.
+func (t *Teller) number(id string) string {
+	if t.ids[id] == "" {
+		t.ids[id] = fmt.Sprintf("#%d", len(t.ids)+1)
+	}
+	return t.ids[id]
+}
+
+func (t *Teller) command(c topology.Command) {
+	t.number(c.ID)
 	text := fmt.Sprintf("%s sends %s %s %s", c.Step, c.Message, value.Format(t.named(c.Payload)), t.ids[c.ID])
 	if c.Attempt > 1 {
 		text += fmt.Sprintf(" attempt %d", c.Attempt)

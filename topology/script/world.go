@@ -1,8 +1,8 @@
 package script
 
 import (
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,12 +13,13 @@ import (
 // Start is the time at which the clock of a World stands first.
 const Start = topology.Instant(1_767_225_600_000) // 2026-01-01T00:00:00Z
 
-// World is the surroundings of a workflow in virtual time. Its fields may be
-// read between calls.
+// World is the surroundings of a workflow in virtual time, and of others that it
+// runs. Its fields may be read between calls.
 type World struct {
-	Plan      *topology.Plan
+	Plan      *topology.Plan            // the workflow that records come in for, and that operators act on
+	Plans     map[string]*topology.Plan // by workflow: all that there are
 	Now       topology.Instant
-	Instances map[string]*topology.Instance // by key; those that are remembered
+	Instances map[string]*topology.Instance // by Address.String(): instances and desks; those that are remembered
 	Sent      []Sent                        // all commands so far
 
 	// Store, if set, is given each instance after a decision and returns what
@@ -38,14 +39,31 @@ type Sent struct {
 // Decided is one decision of a World.
 type Decided struct {
 	At       topology.Instant
-	Key      string // "" for a record that was for no instance
+	To       topology.Address // whose decision it is
+	Key      string           // that of To; "" for a record that was for no instance
 	Input    topology.Input
 	Decision topology.Decision
 }
 
-// New returns a World without instances.
-func New(plan *topology.Plan) *World {
-	return &World{Plan: plan, Now: Start, Instances: map[string]*topology.Instance{}, offsets: map[string]int64{}}
+// New returns a World without instances. Schedules begin to count.
+func New(plan *topology.Plan, others ...*topology.Plan) *World {
+	w := &World{Plan: plan, Plans: map[string]*topology.Plan{}, Now: Start, Instances: map[string]*topology.Instance{}, offsets: map[string]int64{}}
+	for _, p := range append(others, plan) {
+		name := p.Definition().Name
+		w.Plans[name] = p
+		to := topology.ScheduleAddress(name)
+		if desk := p.DecideAt(to, nil, topology.Input{At: Start}).Instance; desk != nil {
+			w.Instances[to.String()] = desk
+		}
+	}
+	return w
+}
+
+// Instance returns the instance of the Plan under a key, or nil.
+func (w *World) Instance(key string) *topology.Instance { return w.Instances[w.address(key).String()] }
+
+func (w *World) address(key string) topology.Address {
+	return topology.Address{Workflow: w.Plan.Definition().Name, Key: key}
 }
 
 // Incoming is a record that comes in.
@@ -78,7 +96,7 @@ func (w *World) In(in Incoming) ([]Decided, error) {
 		if dead != nil {
 			return append(out, w.dead(key, dead)...), nil
 		}
-		decided, err := w.decide(key, topology.Input{Event: event})
+		decided, err := w.decide(match.Address(w.Plan.Definition().Name, key), topology.Input{Event: event})
 		if err != nil {
 			return nil, err
 		}
@@ -128,7 +146,12 @@ func (w *World) dead(key string, why *topology.DeadLetter) []Decided {
 
 // Act lets an operator act on an instance.
 func (w *World) Act(key string, act *topology.Act) ([]Decided, error) {
-	return w.decide(key, topology.Input{Act: act})
+	return w.decide(w.address(key), topology.Input{Act: act})
+}
+
+// Deliver lets a letter come that was written somewhere else.
+func (w *World) Deliver(l topology.Letter) ([]Decided, error) {
+	return w.decide(l.To, topology.Input{Letter: &l})
 }
 
 // After lets time pass and returns what was decided about the timers that fell
@@ -137,18 +160,18 @@ func (w *World) After(d time.Duration) ([]Decided, error) {
 	until := w.Now.Add(d)
 	var out []Decided
 	for range timersMax {
-		key, due, ok := w.nextTimer()
+		to, due, ok := w.nextTimer()
 		if !ok || due > until {
 			w.Now = until
 			return out, nil
 		}
 		w.Now = max(w.Now, due)
-		decided, err := w.decide(key, topology.Input{Timer: true})
+		decided, err := w.decide(to, topology.Input{Timer: true})
 		if err != nil {
 			return nil, err
 		}
 		if !decided[0].Decision.Changed {
-			return nil, fmt.Errorf("a timer of %s that was due changed nothing", key)
+			return nil, fmt.Errorf("a timer of %s that was due changed nothing", to)
 		}
 		out = append(out, decided...)
 	}
@@ -166,21 +189,24 @@ func (w *World) NextTimer() (topology.Instant, bool) {
 }
 
 // nextTimer returns the timer that is due first; of several, that of the first
-// key.
-func (w *World) nextTimer() (key string, due topology.Instant, ok bool) {
-	for _, k := range w.Keys() {
-		if at, armed := w.Instances[k].NextTimer(); armed && (!ok || at < due) {
-			key, due, ok = k, at, true
+// address.
+func (w *World) nextTimer() (to topology.Address, due topology.Instant, ok bool) {
+	for _, name := range slices.Sorted(maps.Keys(w.Instances)) {
+		i := w.Instances[name]
+		if at, armed := i.NextTimer(); armed && (!ok || at < due) {
+			to, due, ok = i.Address(), at, true
 		}
 	}
-	return key, due, ok
+	return to, due, ok
 }
 
-// Keys returns the keys of the instances that are remembered, sorted.
+// Keys returns the keys of the Plan's instances that are remembered, sorted.
 func (w *World) Keys() []string {
 	keys := make([]string, 0, len(w.Instances))
-	for key := range w.Instances {
-		keys = append(keys, key)
+	for _, i := range w.Instances {
+		if i.Address() == w.address(i.Key) {
+			keys = append(keys, i.Key)
+		}
 	}
 	slices.Sort(keys)
 	return keys
@@ -189,20 +215,41 @@ func (w *World) Keys() []string {
 // endless bounds the decisions that follow from one input.
 const endless = 10_000
 
-// decide decides an input, and goes on until the instance owes nothing.
-func (w *World) decide(key string, in topology.Input) ([]Decided, error) {
+// decide decides an input, goes on until whose it is owes nothing, and delivers the
+// letters that were written, in order. One to a workflow that is not here is left
+// to whoever reads the decisions.
+func (w *World) decide(to topology.Address, in topology.Input) ([]Decided, error) {
+	out, err := w.settle(to, in)
+	for i := 0; i < len(out) && err == nil; i++ {
+		for _, l := range out[i].Decision.Letters {
+			if w.Plans[l.To.Workflow] == nil {
+				continue
+			}
+			var more []Decided
+			more, err = w.settle(l.To, topology.Input{Letter: &l})
+			out = append(out, more...)
+		}
+		if len(out) > endless {
+			return nil, fmt.Errorf("%s: letters are written without an end", to)
+		}
+	}
+	return out, err
+}
+
+// settle decides an input, and goes on until whose it is owes nothing.
+func (w *World) settle(to topology.Address, in topology.Input) ([]Decided, error) {
 	var out []Decided
 	for range endless {
 		in.At = w.Now
 		if in.Tables == nil {
 			in.Tables = w.rows
 		}
-		d := w.Plan.Decide(w.Instances[key], key, in)
-		out = append(out, Decided{w.Now, key, in, d})
+		d := w.Plans[to.Workflow].DecideAt(to, w.Instances[to.String()], in)
+		out = append(out, Decided{w.Now, to, to.Key, in, d})
 		for _, c := range d.Commands {
-			w.Sent = append(w.Sent, Sent{c, key})
+			w.Sent = append(w.Sent, Sent{c, to.Key})
 		}
-		if err := w.keep(key, d); err != nil {
+		if err := w.keep(to, d); err != nil {
 			return nil, err
 		}
 		if !d.More {
@@ -210,24 +257,24 @@ func (w *World) decide(key string, in topology.Input) ([]Decided, error) {
 		}
 		in = topology.Input{}
 	}
-	return nil, errors.New("the instance " + key + " does not come to rest")
+	return nil, fmt.Errorf("the instance %s does not come to rest", to)
 }
 
-func (w *World) keep(key string, d topology.Decision) error {
+func (w *World) keep(to topology.Address, d topology.Decision) error {
 	switch {
 	case !d.Changed:
 		return nil
 	case d.Instance == nil:
-		delete(w.Instances, key)
+		delete(w.Instances, to.String())
 		return nil
 	}
 	next := d.Instance
 	if w.Store != nil {
 		var err error
 		if next, err = w.Store(next); err != nil {
-			return fmt.Errorf("store %s: %w", key, err)
+			return fmt.Errorf("store %s: %w", to, err)
 		}
 	}
-	w.Instances[key] = next
+	w.Instances[to.String()] = next
 	return nil
 }
