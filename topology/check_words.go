@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"rondo/topology/calendar"
 	"rondo/topology/diag"
 	"rondo/topology/expr"
 )
@@ -112,9 +113,9 @@ func (c *checker) checkLimits() {
 
 // checkCron looks for a text that is no schedule.
 func (p *parser) checkCron(s *Schedule) {
-	if fields := strings.Fields(s.Cron); len(fields) != 5 {
-		p.report(spanOf(s.CronPos, s.Cron), codeBadSchedule, fmt.Sprintf("a schedule has five fields, not %d", len(fields))).
-			help("they are minute, hour, day of the month, month, day of the week: \"0 6 * * 1-5\" is at 6:00, Monday to Friday")
+	if _, err := calendar.ParseCron(s.Cron); err != nil {
+		p.report(spanOf(s.CronPos, s.Cron), codeBadSchedule, "this is no schedule: "+err.Error()).
+			help("the fields are minute, hour, day of the month, month, day of the week: \"0 6 * * 1-5\" is at 6:00, Monday to Friday")
 	}
 }
 

@@ -113,6 +113,7 @@ func TestIssuesSayWhatIsMeant(t *testing.T) {
 		{"decimal('1,5')", []string{"0+7 always-fails: this always fails: `decimal`: '1,5' is not a number of at most 34 digits"}},
 		{"payment.matches('[')", []string{"16+3 always-fails: this always fails: the pattern of `matches` is not a regular expression (RE2)"}},
 		{"{'a': 1, 'a': 2}", []string{"9+3 always-fails: the key `a` stands twice"}},
+		{"next('0 6 * *', key)", []string{"5+9 always-fails: this always fails: `next`: 4 fields, and there must be five: minute, hour, day of the month, month, day of the week"}},
 		// Several at once, in the order of their places.
 		{"order.totl > 1 && evnt.x == sizee('a')", []string{
 			"6+4 unknown-field: order has no field `totl` | did you mean `total`?", "18+4 unknown-variable: `evnt` is not a variable | did you mean `event`?",
@@ -199,6 +200,7 @@ func TestTheLanguageHasItsFunctions(t *testing.T) {
 		"coalesce(null, 3)": "3", "size(uuid('a'))": "36", "hash('a') % 1": "0", "'%d of %s'.format([1, 'a'])": `"1 of a"`,
 		"format('%d of %s', 1, 'a')": `"1 of a"`,
 		"parse_time('2026-03-01')":   "2026-03-01T00:00:00Z", "duration('5d')": "432000s", "plus(parse_time('2026-01-31'), 'P1M', 'Europe/Berlin')": "2026-02-28T00:00:00Z",
+		"next('0 6 * * 1-5', parse_time('2026-03-27T12:00:00Z'), 'Europe/Berlin')": "2026-03-30T04:00:00Z", "next('*/15 * * * *', parse_time('2026-03-01'))": "2026-03-01T00:15:00Z",
 		"round(1.255, 2)": "1.26", "decimal('1.10') + 1": "2.10", "div(7, 2)": "3", "7 % 2": "1", "3 / 4": "0.75", "1 == 1.0": "true",
 		"decimal('0.1') + 0.2": "0.3", "string(3)": `"3"`, "int('3')": "3", "double('3.5')": "3.5", "has({'a': 1}.a)": "true",
 		"{'a': 1}.?a.orValue(2)": "1", "sets.contains([1, 2], [1])": "true", "math.abs(-3)": "3", "cel.bind(x, 2, x * x)": "4",

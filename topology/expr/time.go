@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"rondo/topology/calendar"
 	"rondo/topology/value"
 )
 
@@ -13,6 +14,7 @@ const zeroDuration = time.Duration(0)
 // timeFunctions are those of CEL, with zones from zoneFile, and Rondo's.
 var timeFunctions = []*function{
 	{name: "plus", params: []kinds{kTimestamp, kString | kDuration, kString}, optional: 1, result: kTimestamp, run: plus},
+	{name: "next", params: []kinds{kString, kTimestamp, kString}, optional: 1, result: kTimestamp, run: next, prepare: prepareNext},
 	{name: "parse_time", params: []kinds{kString, kString, kString}, optional: 2, result: kTimestamp, run: parseTime},
 	timePart("getFullYear", func(c civil) int { return c.Year() }),
 	timePart("getMonth", func(c civil) int { return int(c.Month()) - 1 }),
@@ -134,6 +136,49 @@ func plus(_ *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 		return nil, err
 	}
 	return checkedTime(p.addTo(t, zone), n.at)
+}
+
+// nextCost is what it costs to look for a time of a schedule.
+const nextCost = 200
+
+// next is the first time of a schedule behind a timestamp, in a zone.
+func next(f *frame, n *callNode, args []value.Value) (value.Value, *Error) {
+	cron, err := calendar.ParseCron(args[0].(string))
+	if err != nil {
+		return nil, n.spans[0].fail("`next`: %v", err)
+	}
+	return nextOf(f, n, cron, args)
+}
+
+// prepareNext reads a schedule that is constant beforehand.
+func prepareNext(n *callNode, args []*constNode) (func(*frame, *callNode, []value.Value) (value.Value, *Error), *Error) {
+	if args[0] == nil {
+		return nil, nil
+	}
+	text, ok := args[0].v.(string)
+	if !ok {
+		return nil, nil // reported as of the wrong kind
+	}
+	cron, err := calendar.ParseCron(text)
+	if err != nil {
+		return nil, n.spans[0].fail("`next`: %v", err)
+	}
+	return func(f *frame, n *callNode, args []value.Value) (value.Value, *Error) { return nextOf(f, n, cron, args) }, nil
+}
+
+func nextOf(f *frame, n *callNode, cron *calendar.Cron, args []value.Value) (value.Value, *Error) {
+	if err := f.spend(nextCost, n.at); err != nil {
+		return nil, err
+	}
+	zone, err := n.zone(args, 2)
+	if err != nil {
+		return nil, err
+	}
+	t, ok := cron.Next(args[1].(time.Time), zone)
+	if !ok {
+		return nil, n.spans[0].fail("`next`: the schedule has no time any more")
+	}
+	return checkedTime(t.UTC(), n.at)
 }
 
 // period is a period of the calendar: months and days are as long as they are

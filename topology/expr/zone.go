@@ -43,6 +43,10 @@ func ZoneNames() []string { return slices.Sorted(maps.Keys(zones())) }
 // it, so it is bounded.
 var loadedZones sync.Map
 
+// LoadZone returns a zone by its IANA name ("Europe/Berlin"), or UTC, from the
+// zone data that are part of the program.
+func LoadZone(name string) (*time.Location, error) { return loadZone(name) }
+
 // loadZone returns a zone by its IANA name ("Europe/Berlin"), or UTC.
 func loadZone(name string) (*time.Location, error) {
 	if name == "UTC" {
