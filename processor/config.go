@@ -140,6 +140,18 @@ type Config struct {
 	// Default: latest.
 	From From
 
+	// TopicsCommand is what messages tell an operator to run where topics are
+	// missing.
+	//
+	// Default: rondo topics apply.
+	TopicsCommand string
+
+	// UnmatchedLevel is the level at which the first record of each type is
+	// logged that fits no message of any definition.
+	//
+	// Default: info.
+	UnmatchedLevel slog.Level
+
 	// Log receives what an operator may have to act on; payloads never.
 	//
 	// Default: slog.Default().
@@ -223,6 +235,9 @@ func (c Config) WithDefaults() Config {
 	}
 	return c
 }
+
+// topicsCommand is TopicsCommand, also of a Config that has no defaults yet.
+func (c Config) topicsCommand() string { return orDefault(c.TopicsCommand, "rondo topics apply") }
 
 func orDefault[T comparable](v, ifZero T) T {
 	var zero T

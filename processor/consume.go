@@ -116,6 +116,8 @@ func (b *batch) unmatched(ctx context.Context, record *kgo.Record) error {
 		}})
 	}
 	b.tally.skipped[record.Topic]++
+	shared := b.tenure.lane.shared
+	shared.strangers.note(ctx, shared.config, record, shared.catalog.Routes(record.Topic))
 	return nil
 }
 

@@ -119,7 +119,7 @@ func publish(ctx context.Context, cfg Config, choose choice) ([]Published, error
 
 func explainDefinitions(cfg Config, doing string, err error) error {
 	if errors.Is(err, errNoDefinitionsTopic) {
-		return refuse(TopicsWrong, nil, "topic %s is missing: create it with rondo topics apply", cfg.OwnTopics().Definitions)
+		return refuse(TopicsWrong, nil, "topic %s is missing: create it with %s", cfg.OwnTopics().Definitions, cfg.topicsCommand())
 	}
 	return cfg.Explain(doing+" topic "+cfg.OwnTopics().Definitions, err)
 }

@@ -29,6 +29,7 @@ type shared struct {
 	metrics   *metrics
 	newClient func(...kgo.Opt) (*kgo.Client, error)
 	clock     func() time.Time
+	strangers strangers
 }
 
 func (s *shared) ringConfig(partition int32) RingConfig {

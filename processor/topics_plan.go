@@ -222,7 +222,7 @@ func (c Config) VerifyTopics(ctx context.Context, client *kgo.Client, plans []*t
 			c.Log.Warn("topic", "topic", f.Topic, "warning", f.Text)
 		}
 	}
-	return plan.refusal()
+	return plan.refusal(c)
 }
 
 // CheckTopics is VerifyTopics for commands: it says only what is wrong.
@@ -236,14 +236,14 @@ func CheckTopics(ctx context.Context, cfg Config, plans []*topology.Plan) error 
 	if err != nil {
 		return err
 	}
-	return plan.refusal()
+	return plan.refusal(cfg)
 }
 
 // refusal says all that keeps a node from starting; nil if nothing does.
-func (p TopicPlan) refusal() error {
+func (p TopicPlan) refusal(cfg Config) error {
 	var problems []string
 	if len(p.Missing) > 0 {
-		problems = append(problems, missingText(p.Missing))
+		problems = append(problems, missingText(p.Missing, cfg.topicsCommand()))
 	}
 	topics := map[string][]string{} // by what is wrong with them
 	for _, f := range p.Findings {
@@ -263,14 +263,14 @@ func (p TopicPlan) refusal() error {
 	return refuse(TopicsWrong, nil, "%s", strings.Join(problems, "; "))
 }
 
-func missingText(missing []Topic) string {
+func missingText(missing []Topic, command string) string {
 	names := make([]string, len(missing))
 	for i, t := range missing {
 		names[i] = t.Name
 	}
 	slices.Sort(names)
 	if len(names) == 1 {
-		return "topic " + names[0] + " is missing: create it with rondo topics apply"
+		return "topic " + names[0] + " is missing: create it with " + command
 	}
-	return fmt.Sprintf("%d topics are missing (%s): create them with rondo topics apply", len(names), strings.Join(names, ", "))
+	return fmt.Sprintf("%d topics are missing (%s): create them with %s", len(names), strings.Join(names, ", "), command)
 }

@@ -40,6 +40,9 @@ func loadConfig(name string, stderr io.Writer) (*config.File, error) {
 		}
 		return nil, said(exitUsage)
 	}
+	if name != defaultConfig {
+		file.Node.TopicsCommand = "rondo topics apply --config " + name
+	}
 	return file, nil
 }
 

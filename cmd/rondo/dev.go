@@ -91,6 +91,8 @@ func (d *dev) run(ctx context.Context) error {
 	d.cfg = processor.Config{
 		App: d.app, Brokers: broker.Addrs(), Replication: 1, DataDir: filepath.Join(d.data, "store"),
 		SessionTimeout: devSessionTimeout, Log: d.log,
+		UnmatchedLevel: slog.LevelWarn, // somebody sits there and waits for something to happen
+
 		From: processor.FromEarliest(), // nothing is missed between a topic's creation and its first reading
 	}.WithDefaults()
 	if err := d.cfg.Validate(); err != nil {

@@ -232,3 +232,42 @@ func TestGoldenHelpOfTheOperatorsCommands(t *testing.T) {
 		golden(t, "help/rondo-"+strings.ReplaceAll(command, " ", "-")+".txt", r.stdout)
 	}
 }
+
+func TestDevSaysWhatFitsNoMessage(t *testing.T) {
+	folder(t, map[string]string{"parcel.yaml": parcelFile})
+	d := start(t, "dev", ".", "--port", "0", "--http", "127.0.0.1:0")
+	d.eventually(t, "the node is ready", func() bool {
+		address := httpAddress.FindString(d.stderr.String())
+		return address != "" && ready(address)
+	})
+	_, rest, _ := strings.Cut(d.stderr.String(), "broker ")
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Fields(rest)[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := client.ProduceSync(ctx, &kgo.Record{Topic: "parcel.orders", Value: []byte(`{"type":"Orderd","id":"o-1"}`)}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	d.eventually(t, "the slip is named", func() bool {
+		return strings.Contains(d.stderr.String(), "no message fits type Orderd on topic parcel.orders: did you mean Ordered?")
+	})
+	d.end(t)
+}
+
+func TestHintsNameTheConfigurationThatWasGiven(t *testing.T) {
+	cluster := kafkatest.Embedded(t, 1)
+	application(t, cluster)
+	if err := os.Rename("rondo.yaml", "other.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	appendTo(t, "other.yaml", "definitions: parcel.yaml\n")
+	for _, command := range []string{"deploy parcel.yaml", "serve --log-level error", "topics plan"} {
+		r := rondo(t, append(strings.Fields(command), "--config", "other.yaml")...)
+		if r.code != exitTopics || !strings.Contains(r.stdout+r.stderr, "rondo topics apply --config other.yaml\n") {
+			t.Errorf("%s: %+v", command, r)
+		}
+	}
+}

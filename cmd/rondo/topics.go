@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -48,7 +49,7 @@ Exit code 4 says that a topic is missing or that a node would not start with it.
 			return err
 		}
 		return withTopics(cmd, *name, func(_ context.Context, t topicsCommand) error {
-			if err := showPlan(cmd.OutOrStdout(), *output, t.plan); err != nil {
+			if err := showPlan(cmd.OutOrStdout(), *output, t); err != nil {
 				return err
 			}
 			if len(t.plan.Missing) > 0 || t.plan.Wrong() {
@@ -145,7 +146,7 @@ func plansOf(ctx context.Context, file *config.File, stderr io.Writer) ([]*topol
 
 func (t topicsCommand) apply(ctx context.Context, cmd *cobra.Command, yes bool) error {
 	if len(t.plan.Missing) > 0 && !yes {
-		if err := showPlan(cmd.ErrOrStderr(), "text", t.plan); err != nil {
+		if err := showPlan(cmd.ErrOrStderr(), "text", t); err != nil {
 			return err
 		}
 		if err := confirm(cmd, len(t.plan.Missing)); err != nil {
@@ -237,7 +238,8 @@ func planned(p processor.TopicPlan) []plannedTopic {
 	return out
 }
 
-func showPlan(w io.Writer, output string, p processor.TopicPlan) error {
+func showPlan(w io.Writer, output string, t topicsCommand) error {
+	p := t.plan
 	rows := planned(p)
 	if output == "json" {
 		return printJSON(w, rows)
@@ -254,7 +256,7 @@ func showPlan(w io.Writer, output string, p processor.TopicPlan) error {
 		return err
 	}
 	if n := len(p.Missing); n > 0 {
-		_, err := fmt.Fprintf(w, "\n%s to create: rondo topics apply\n", countTopics(n))
+		_, err := fmt.Fprintf(w, "\n%s to create: %s\n", countTopics(n), cmp.Or(t.cfg.TopicsCommand, "rondo topics apply"))
 		return err
 	}
 	return nil

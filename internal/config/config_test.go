@@ -103,6 +103,12 @@ func TestValuesHaveTheirForms(t *testing.T) {
 	}
 }
 
+func TestHTTPIsSwitchedOffByOneWord(t *testing.T) {
+	if f := mustParse(t, "app: shop\nbrokers: a:9092\nhttp: off\n"); f.Listen != "" {
+		t.Errorf("it listens on %q", f.Listen)
+	}
+}
+
 func TestEverythingWrongIsReportedAtOnceWithItsPlace(t *testing.T) {
 	for _, tc := range []struct {
 		name string

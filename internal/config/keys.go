@@ -198,7 +198,7 @@ func historyKeys() []Key {
 func httpKeys() []Key {
 	return []Key{{
 		Path: "http.listen", Kind: "host:port, or off", Default: DefaultListen, Example: "http: {listen: 0.0.0.0:7070}",
-		Meaning: "Where `/metrics`, `/livez` and `/readyz` answer. A host of 127.0.0.1 is seen by this machine only; in a container, probes need 0.0.0.0.",
+		Meaning: "Where `/metrics`, `/livez` and `/readyz` answer; `off`, or `http: off` for short: nowhere. A host of 127.0.0.1 is seen by this machine only; in a container, probes need 0.0.0.0.",
 		Danger:  "There is no login: whoever reaches the port reads the metrics. An address without a host is refused, so that nobody opens it to the network by leaving something out.",
 		read:    (*reader).listen,
 	}}

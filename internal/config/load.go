@@ -214,6 +214,10 @@ func (r *reader) entry(key, value *yaml.Node, at []string) {
 }
 
 func (r *reader) group(g Group, value *yaml.Node, at []string) {
+	if isOff(value, at) {
+		r.out.Listen = ""
+		return
+	}
 	if value.Kind != yaml.MappingNode {
 		r.unread(value, at, at[len(at)-1]+" holds keys with values", "one of "+strings.Join(childrenOf(at), ", "))
 		return
@@ -222,6 +226,11 @@ func (r *reader) group(g Group, value *yaml.Node, at []string) {
 		g.open(r.out, at)
 	}
 	r.mapping(value, at)
+}
+
+// isOff reports whether a group is `http: off`, which says the same as its key.
+func isOff(value *yaml.Node, at []string) bool {
+	return len(at) == 1 && at[0] == "http" && value.Kind == yaml.ScalarNode && value.Value == "off"
 }
 
 func (r *reader) unknown(key *yaml.Node, at []string) {
