@@ -394,6 +394,9 @@ func (p *pass) cancelBranch(b *Branch) {
 	p.unwind(b, nil)
 	b.Next = ""
 	p.prune(b)
+	if b.Kind == BranchUndo {
+		p.wake(b)
+	}
 }
 
 // cancelAll cancels every branch, the newest first.

@@ -39,7 +39,7 @@ func TestCheckoutUnderArbitraryInputs(t *testing.T) {
 func TestAnyWorkflowUnderArbitraryInputs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		def := anyDefinition(t)
-		limits := topology.Limits{StepsAtOnce: 7, StepsUnasked: 40, Held: 2, Queue: 3, Starts: 2, Entries: 10, Branches: 4, Instance: 6000}
+		limits := topology.Limits{StepsAtOnce: 7, StepsUnasked: 40, Held: 2, Queue: 3, Starts: 2, Entries: 10, Branches: 7, Instance: 9000}
 		plan, found := topology.Compile(def, topology.Options{Application: "shop", Encode: encodeJSON, Limits: limits})
 		if found.HasErrors() {
 			t.Fatalf("compile: %v", found)
@@ -228,11 +228,25 @@ func (p *play) checkWaiting(key string, i *topology.Instance) {
 	}
 	for _, b := range i.Branches {
 		top := b.Frames[len(b.Frames)-1]
-		waits := top.Timeout.Armed() || top.Wake.Armed() || p.memory.Plan.Listens(top.Place)
+		waits := top.Timeout.Armed() || top.Wake.Armed() || p.memory.Plan.Listens(top.Place) || waitsForBranches(i, b)
 		if b.Next != "" || !waits {
 			p.t.Fatalf("%s waits for nothing at %s", key, top.Place)
 		}
 	}
+}
+
+// waitsForBranches: a fork or a loop for those that it has begun, undoing for what
+// is undone beside it.
+func waitsForBranches(i *topology.Instance, b *topology.Branch) bool {
+	return slices.ContainsFunc(i.Branches, func(other *topology.Branch) bool {
+		switch other.Kind {
+		case topology.BranchFork, topology.BranchIteration:
+			return other.Parent == b.ID
+		case topology.BranchUndo:
+			return other.ID != b.ID
+		}
+		return false
+	})
 }
 
 // rendered is everything that a decision says, as text.

@@ -121,11 +121,9 @@ func (u *undoing) rangeOf(p *pass, b *Branch) undoRange {
 	}
 	r.mark = max(mark, r.branch)
 	for _, other := range p.inst.Branches {
-		switch {
-		case other.ID == b.ID:
-		case other.Kind == BranchUndo:
+		if other.Kind == BranchUndo {
 			r.lines = append(r.lines, other.ID)
-		case other.Kind != BranchMain:
+		} else {
 			r.live = append(r.live, other.ID)
 		}
 	}
@@ -224,17 +222,22 @@ func (p *pass) undone(b *Branch, entry *Entry) {
 	b.Next = b.top().Place
 }
 
-// lineUndone is where a line has come to its end. Whoever waits for that looks
-// again: each `compensate`, and the loop whose lost iteration it was.
+// lineUndone is where a line has come to its end.
 func (p *pass) lineUndone(b *Branch) {
 	p.prune(b)
+	p.wake(b)
+}
+
+// wake lets all look again who may wait for a line that is gone: each `compensate`,
+// and the loop whose lost iteration it was.
+func (p *pass) wake(line *Branch) {
 	for _, other := range slices.Clone(p.inst.Branches) {
 		f := other.top()
 		if f == nil || other.Next != "" {
 			continue
 		}
 		_, undoes := p.nodeOf(f).word.(*undoing)
-		if undoes || f.Loop != nil && f.Place == b.Place {
+		if undoes || f.Loop != nil && f.Place == line.Place {
 			p.change(other).Next = f.Place
 		}
 	}

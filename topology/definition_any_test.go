@@ -59,7 +59,8 @@ type drawer struct {
 	t *rapid.T
 	n int // steps so far
 
-	aside bool // in an `anytime` reaction, whose blocks cannot be left by a jump
+	aside  bool // in an `anytime` reaction, whose blocks cannot be left by a jump
+	beside int  // forks and loops around
 }
 
 // chance is true once in n.
@@ -91,7 +92,7 @@ func (d *drawer) fill(s *topology.Step, depth int, targets []string) {
 		s.If = &topology.Expr{Text: pick(d, "m < 3", "n == null", "n > 0", "true")}
 	}
 	if d.chance(3) {
-		s.Set = []topology.Assignment{{Name: pick(d, "n", "m", "own"), Value: expression(pick(d, "m + 1", "n", "n + 1", "0"))}}
+		s.Set = []topology.Assignment{d.assignment()}
 	}
 	d.action(s, depth, targets)
 	if d.chance(4) {
@@ -114,7 +115,7 @@ func (d *drawer) target(targets []string) *topology.Target {
 func (d *drawer) action(s *topology.Step, depth int, targets []string) {
 	kinds := 8
 	if depth > 0 {
-		kinds = 12
+		kinds = 16
 	}
 	switch rapid.IntRange(0, kinds).Draw(d.t, "action") {
 	case 0:
@@ -141,10 +142,69 @@ func (d *drawer) action(s *topology.Step, depth int, targets []string) {
 		d.timeout(s)
 	case 10:
 		s.Action = &topology.Switch{Alternatives: d.alternatives(depth-1, targets)}
+	case 11, 12:
+		s.Action = d.fork(depth, targets)
+		d.timeout(s)
+	case 13, 14:
+		s.Action = d.loop(depth, targets)
+		d.timeout(s)
 	default:
 		s.Action = d.call(depth, targets)
 		d.callTimes(s)
 	}
+}
+
+// assignment draws one that branches may do at the same time, where there are any.
+func (d *drawer) assignment() topology.Assignment {
+	name := pick(d, "n", "m", "own")
+	values := []string{"m + 1", "n", "n + 1", "0"}
+	if d.aside || d.beside > 0 {
+		values = []string{map[string]string{"n": "n + 1", "m": "m + 1", "own": "1"}[name], "0"}
+	}
+	return topology.Assignment{Name: name, Value: expression(pick(d, values...))}
+}
+
+// inner draws the steps of a branch or an iteration.
+func (d *drawer) inner(depth int, targets []string) []*topology.Step {
+	if d.aside {
+		targets = nil
+	}
+	d.beside++
+	defer func() { d.beside-- }()
+	return d.steps(depth-1, targets)
+}
+
+func (d *drawer) join() topology.Join {
+	return pick(d, topology.Join{}, topology.Join{Mode: "all"}, topology.Join{Mode: "any"}, topology.Join{Mode: "n", N: 2})
+}
+
+func (d *drawer) fork(depth int, targets []string) *topology.Fork {
+	out := &topology.Fork{Join: d.join()}
+	for i := range pick(d, 1, 2, 2, 3) {
+		out.Branches = append(out.Branches, topology.ForkBranch{Name: fmt.Sprint("b", i), Do: d.inner(depth, targets)})
+	}
+	return out
+}
+
+func (d *drawer) loop(depth int, targets []string) *topology.For {
+	d.n++
+	number := d.n
+	out := &topology.For{Join: d.join(), Parallel: pick(d, 1, 2, 3)}
+	if d.chance(4) {
+		out.While = &topology.Expr{Text: pick(d, "m < 3", "n == null", "true")}
+	}
+	if out.While == nil || d.chance(2) {
+		out.Each = fmt.Sprint("item", number)
+		out.In = expression(pick(d, "[1, 2, 3, 4, 5]", "[n]", "[]", "[m, null]", "n"))
+	}
+	if d.chance(2) {
+		out.Collect = []topology.Assignment{{Name: fmt.Sprint("got", number), Value: expression(pick(d, "n", "index", "[n, m]", "n + 1"))}}
+	}
+	out.Do = d.inner(depth, targets)
+	if out.Each != "" && d.chance(2) {
+		out.Do[0].Set = append(out.Do[0].Set, topology.Assignment{Name: fmt.Sprint("own", number), Value: expression(fmt.Sprintf("[%s, index]", out.Each))})
+	}
+	return out
 }
 
 func (d *drawer) timeout(s *topology.Step) {
