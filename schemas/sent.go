@@ -7,6 +7,10 @@ import "rondo/topology"
 func sentMessages(def *topology.Definition) map[string]bool {
 	s := sends{}
 	s.rules(def.Start)
+	s.steps(def.Child)
+	if def.Schedule != nil {
+		s.steps([]*topology.Step{def.Schedule.Reaction})
+	}
 	s.rules(def.Anytime)
 	s.steps(def.Do)
 	s.rules(def.Catch)
@@ -42,5 +46,13 @@ func (s sends) action(a topology.Action) {
 		s.steps(a.Alternatives)
 	case *topology.Block:
 		s.steps(a.Do)
+	case *topology.Fork:
+		for _, branch := range a.Branches {
+			s.steps(branch.Do)
+		}
+	case *topology.For:
+		s.steps(a.Do)
+	case *topology.Run:
+		s.rules(a.Await)
 	}
 }

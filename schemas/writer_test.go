@@ -177,16 +177,20 @@ func TestEveryPlaceThatSendsIsFound(t *testing.T) {
 			{Action: &topology.Listen{Rules: rules("listen")}},
 			{Action: &topology.Switch{Alternatives: []*topology.Step{send("switch")}}},
 			{Action: &topology.Block{Do: []*topology.Step{{Action: &topology.Block{Do: []*topology.Step{send("block")}}}}}},
+			{Action: &topology.Fork{Branches: []topology.ForkBranch{{Name: "a", Do: []*topology.Step{send("fork")}}, {Name: "b", Do: []*topology.Step{send("branch")}}}}},
+			{Action: &topology.For{Do: []*topology.Step{send("for")}}},
+			{Action: &topology.Run{Workflow: "child", Await: rules("run")}},
 			{Action: &topology.Raise{Error: "no"}},
 		},
+		Child: []*topology.Step{send("child")}, Schedule: &topology.Schedule{Reaction: send("schedule")},
 	}
 	got := sentMessages(def)
-	for _, want := range []string{"start", "anytime", "catch", "call", "await", "step-catch", "undo", "listen", "switch", "block"} {
+	for _, want := range []string{"start", "anytime", "catch", "call", "await", "step-catch", "undo", "listen", "switch", "block", "fork", "branch", "for", "run", "child", "schedule"} {
 		if !got[want] {
 			t.Errorf("%s is not found", want)
 		}
 	}
-	if len(got) != 10 {
+	if len(got) != 16 {
 		t.Errorf("got %v", got)
 	}
 }
