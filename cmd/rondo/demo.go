@@ -232,6 +232,11 @@ func runServices(ctx context.Context, s *story.Story, brokers []string, seed uin
 	if rate > 0 {
 		group.Go(func() error {
 			run := fmt.Sprintf("o%x-", time.Now().Unix())
+			if cast.Prepare != nil {
+				if err := cast.Prepare(ctx, run); err != nil {
+					return err
+				}
+			}
 			if err := cast.Play(ctx, run, muchLoad, rate); !errors.Is(err, context.Canceled) {
 				return err
 			}

@@ -170,6 +170,12 @@ func (p *play) startServices(performing context.Context, fail context.CancelCaus
 // then the verdict says what is missing.
 func (p *play) perform(ctx context.Context, fail context.CancelCauseFunc) error {
 	go p.guard(ctx, fail)
+	if p.cast.Prepare != nil {
+		if err := p.cast.Prepare(ctx, p.scope.Run); err != nil {
+			fail(err)
+			return err
+		}
+	}
 	p.enter(scene(p.cfg.Story.Load.Scene))
 	chaos := make(chan error, 1)
 	placed := make(chan struct{})

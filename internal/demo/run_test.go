@@ -13,8 +13,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"rondo/internal/demo/checkout"
+	"rondo/internal/demo/execution"
 	"rondo/internal/demo/nodes"
 	"rondo/internal/demo/overheat"
+	"rondo/internal/demo/personalise"
 	"rondo/internal/demo/story"
 	"rondo/internal/demo/verdict"
 	"rondo/internal/kafkatest"
@@ -88,6 +90,8 @@ func TestEveryStoryRunsExactlyOnce(t *testing.T) {
 		rate  float64
 	}{
 		{overheat.Story, 20, 40},
+		{execution.Story, 120, 30},
+		{personalise.Story, 600, 120},
 	} {
 		t.Run(load.story.Name(), func(t *testing.T) {
 			r := performClean(t, Config{Story: load.story, Count: load.count, Rate: load.rate, Seed: 11, Executable: rondo})

@@ -9,6 +9,7 @@ import (
 
 	"rondo/internal/config"
 	"rondo/topology"
+	"rondo/topology/script"
 )
 
 func read(t *testing.T, name string) string {
@@ -31,6 +32,12 @@ func TestReadmeExamplesAreValid(t *testing.T) {
 			configurations++
 			if _, found := config.Parse("rondo.yaml", text, config.Process()); found.HasErrors() {
 				t.Errorf("configuration: %+v", found)
+			}
+			continue
+		}
+		if strings.Contains(block[1], "\ntests:") {
+			if _, found := script.Parse("README.md", text); len(found) > 0 {
+				t.Errorf("script: %+v", found)
 			}
 			continue
 		}

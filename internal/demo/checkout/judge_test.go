@@ -244,7 +244,7 @@ var flaws = []struct {
 		name: "a dead letter is a violation with its reason",
 		flaw: func(s *book) {
 			r := s.record("checkout.dead-letters", "r-1", "", "")
-			r.Headers["rondo-reason"] = "no-key"
+			r.Headers["__rondo.errors.exception"] = "no-key"
 			s.books.DeadLetters = append(s.books.DeadLetters, r)
 		},
 		want:  []verdict.Code{verdict.DeadLetter},

@@ -20,14 +20,15 @@ type Deed string
 // no second entry, and one that was restarted may write the same entry again:
 // equal (Did, Command, ID) is one deed.
 type Entry struct {
-	Service string `json:"service"`
-	Did     Deed   `json:"did"`
-	Key     string `json:"key"`               // of the case
-	Command string `json:"command"`           // id of the command that asked for it
-	ID      string `json:"id,omitempty"`      // of what was made
-	Qty     int64  `json:"qty,omitempty"`     // how much, where that is to be counted
-	Undoes  string `json:"undoes,omitempty"`  // id of the command that was undone
-	Nothing bool   `json:"nothing,omitempty"` // there was nothing to undo
+	Service string  `json:"service"`
+	Did     Deed    `json:"did"`
+	Key     string  `json:"key"`               // of the case
+	Command string  `json:"command"`           // id of the command that asked for it
+	ID      string  `json:"id,omitempty"`      // of what was made
+	Qty     int64   `json:"qty,omitempty"`     // how much, where that is to be counted
+	Parts   []int64 `json:"parts,omitempty"`   // of Qty, where it was done in parts
+	Undoes  string  `json:"undoes,omitempty"`  // id of the command that was undone
+	Nothing bool    `json:"nothing,omitempty"` // there was nothing to undo
 }
 
 // Marshal returns e as the value of its record.

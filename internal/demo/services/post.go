@@ -155,6 +155,14 @@ func (p *Post) Send(r *kgo.Record, after time.Duration, task *Task) {
 	p.outbox.send(r, after, done)
 }
 
+// SendNow writes records and returns when all are acknowledged.
+func (p *Post) SendNow(ctx context.Context, records ...*kgo.Record) error {
+	if err := p.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return fmt.Errorf("write to %s: %w", records[0].Topic, err)
+	}
+	return nil
+}
+
 // Series writes records one after another, each a pause behind the
 // acknowledgement of the one before.
 func (p *Post) Series(records []*kgo.Record, pause time.Duration) {

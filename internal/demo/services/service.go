@@ -20,7 +20,7 @@ type Spec struct {
 	// service does not know.
 	Read func(*kgo.Record) (c Command, ok bool, err error)
 	// Decide says what is done for a command the first time. Service, key and
-	// command are filled in.
+	// command are filled in. Without a deed nothing is done, and nothing told.
 	Decide func(d Dice, c Command) ledger.Entry
 	// Undone is what an undoing command is entered as, and Refusals are the
 	// deeds that changed nothing and so need no undoing.
@@ -119,6 +119,9 @@ func (s *Service) do(task *Task, c Command) {
 	}
 	if p.done.Did == "" {
 		p.done = s.spec.Decide(s.Dice, c)
+		if p.done.Did == "" {
+			return // it never got the command
+		}
 		if p.done.ID != "" {
 			*s.made.Of(p.done.ID) = c.ID
 		}

@@ -79,9 +79,9 @@ func (s *Story) Schemas() (fs.FS, error) {
 // Cast is the world of a run: its services, and what puts the load on.
 type Cast struct {
 	Posts []*services.Post
-	// Prepare writes what must be there before anything else; nil: nothing.
-	Prepare func(ctx context.Context, run string, n int) error
-	// Play puts the load on: n of them at a rate per second, with keys that
+	// Prepare writes what must be there before the load; nil: nothing.
+	Prepare func(ctx context.Context, run string) error
+	// Play puts the load on, once Prepare has returned: n of them at a rate per second, with keys that
 	// begin with run, and returns when the last one was begun. Run must run.
 	Play func(ctx context.Context, run string, n int, rate float64) error
 }

@@ -16,6 +16,8 @@ type Rules struct {
 	Begins func(*Record) bool
 	// Calls bound how often steps are visited.
 	Calls []Call
+	// Stateless demands that nothing about the run's cases is in the changelog.
+	Stateless bool
 	// Case demands what the story promises of a case that began, and counts it.
 	Case func(*Report, *Case)
 }
@@ -32,6 +34,7 @@ type Call struct {
 // left to the caller.
 func Judge(books *Books, rules Rules) *Report {
 	report := &Report{Words: rules.Words}
+	report.checkEnd(books) // first, for it often explains the rest
 	cases := newCasebook(books, rules.Begins, report)
 	inputs := inputsOf(books)
 	for _, c := range cases.sorted() {
@@ -47,7 +50,9 @@ func Judge(books *Books, rules Rules) *Report {
 		report.checkCompensations(c)
 		rules.Case(report, c)
 	}
-	report.checkEnd(books)
+	if rules.Stateless {
+		report.checkStored(books)
+	}
 	return report
 }
 
@@ -210,6 +215,16 @@ func kinds(cmds []*Command) string {
 	return strings.Join(names, ", ")
 }
 
+// checkStored demands that no record of the changelog is about a case of the
+// run. Its keys are a workflow, a slash and the instance's key.
+func (r *Report) checkStored(books *Books) {
+	for _, rec := range books.Changelog {
+		if _, key, ok := strings.Cut(rec.Key, "/"); ok && books.ofRun(key) {
+			r.Add(Stored, key, "something was stored", &rec.Place)
+		}
+	}
+}
+
 // checkEnd demands that nothing is left behind the run.
 func (r *Report) checkEnd(books *Books) {
 	for _, rec := range books.DeadLetters {
@@ -223,13 +238,16 @@ func (r *Report) checkEnd(books *Books) {
 	}
 }
 
+// deadLetterHeaders is how the headers begin that say why.
+const deadLetterHeaders = "__rondo.errors."
+
 // deadLetterText puts the headers of a dead letter in one line, in the order of
 // their names.
 func deadLetterText(rec *Record) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(rec.Headers)) {
-		if strings.HasPrefix(name, "rondo-") {
-			parts = append(parts, strings.TrimPrefix(name, "rondo-")+"="+strconv.Quote(rec.Headers[name]))
+		if about, ok := strings.CutPrefix(name, deadLetterHeaders); ok {
+			parts = append(parts, about+"="+strconv.Quote(rec.Headers[name]))
 		}
 	}
 	if len(parts) == 0 {

@@ -30,6 +30,7 @@ const (
 	NotUndone        Code = "not-undone"        // a failed case that still holds something
 	UndoneTwice      Code = "undone-twice"      // two compensations of one command
 	LeftOver         Code = "left-over"         // a command or deed of what never began
+	Stored           Code = "stored"            // a case that was to leave nothing behind
 	DeadLetter       Code = "dead-letter"       // an input that could not be used
 	OpenTransaction  Code = "open-transaction"  // a transaction that nobody ended
 	UnreadInput      Code = "unread-input"      // inputs that were never read
