@@ -36,6 +36,8 @@ func Compile(def *Definition, options Options) (*Plan, diag.List) {
 	c.messages()
 	c.workflow()
 	c.settings()
+	c.schedule()
+	c.correlations()
 	c.resolve()
 	c.routes()
 	c.checkScopes()

@@ -215,7 +215,7 @@ func (p *pass) retryCompensation(incident *Incident, o order) {
 		again := *frame.Call
 		again.Base, again.First, again.Over = again.Attempt, p.at, false
 		again.Attempt++
-		call.attempt(p, b, n, &again)
+		call.try(p, b, n, &again)
 	default:
 		p.pop(b)
 		b.Next = b.top().Place
@@ -234,6 +234,9 @@ func (p *pass) actSet(a *Act) {
 		switch size, limit := value.Size(v), p.plan.options.Limits.Variable; {
 		case !slices.Contains(p.plan.vars, name):
 			p.refuse("has no variable %q", name)
+			return
+		case p.correlates(name, v) != nil:
+			p.refuse("is not changed: %s", p.correlates(name, v).Text)
 			return
 		case size > limit:
 			p.refuse("cannot take the variable %s: it has %d bytes, and the limit is %d", name, size, limit)

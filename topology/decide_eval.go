@@ -325,6 +325,9 @@ func (p *pass) assign(b *Branch, n *node) bool {
 		if fault == nil {
 			fault = p.tooLarge(a.name, v)
 		}
+		if fault == nil {
+			fault = p.correlates(a.name, v)
+		}
 		if fault != nil {
 			p.fault(b, n, fault)
 			return false

@@ -112,10 +112,7 @@ func (r *running) childKey(p *pass, b *Branch, n *node) (string, *Fault) {
 // taken: the child has ended.
 func (*running) taken(_ *pass, b *Branch, _ *node) {
 	f := b.top()
-	call := *f.Call
-	call.Over = true
-	f.Call = &call
-	f.Timeout = Timer{}
+	f.Call, f.Timeout = f.Call.ended(), Timer{}
 }
 
 func (*running) confirmed(p *pass, b *Branch, n, reaction *node) { p.confirmOutcome(b, n, reaction) }

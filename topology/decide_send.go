@@ -36,11 +36,18 @@ func (c *compiler) send(a *Send, ctx context) word {
 
 func (s *sending) enter(p *pass, b *Branch, n *node) {
 	call := &Call{Command: p.commandID(p.inst.Sent), Attempt: 1, First: p.at, Over: true}
+	p.edit().Sent++
+	if !p.ask(b, n, s.command, call, false) {
+		s.granted(p, b, n, call)
+	}
+}
+
+func (s *sending) granted(p *pass, b *Branch, n *node, call *Call) {
+	call = call.ended()
 	if fault := p.emit(b, n, s.command, call); fault != nil {
 		p.fault(b, n, fault)
 		return
 	}
-	p.edit().Sent++
 	b.top().Call = call
 	p.done(b)
 }
@@ -195,25 +202,43 @@ func alternativesOf(rules []*rule) []*node {
 
 func (c *calling) takes() []*rule       { return c.await }
 func (c *calling) reactions() []*node   { return c.outcomes }
-func (c *calling) awaits(f *Frame) bool { return f.Call != nil && !f.Call.Over }
+func (c *calling) awaits(f *Frame) bool { return f.Call != nil && !f.Call.Over && !f.Call.isUnsent() }
 
 func (c *calling) enter(p *pass, b *Branch, n *node) {
 	call := &Call{Command: p.commandID(p.inst.Sent), Attempt: 1, First: p.at}
-	if c.attempt(p, b, n, call) {
-		p.edit().Sent++
+	p.edit().Sent++
+	c.try(p, b, n, call)
+}
+
+// try makes an attempt, or asks for leave to. All attempts together have the time
+// that `within` says, waiting for leave included.
+func (c *calling) try(p *pass, b *Branch, n *node, call *Call) {
+	if !p.ask(b, n, c.command, call, true) {
+		c.attempt(p, b, n, call)
+		return
+	}
+	if r := c.retry(n); r != nil && r.Within > 0 && call.Attempt > call.Base+1 {
+		b.top().Timeout = p.arm(max(p.at, call.First.Add(r.Within)))
 	}
 }
 
-// attempt sends the command and waits. False means that it cannot be sent, and
-// that the pass has moved on.
-func (c *calling) attempt(p *pass, b *Branch, n *node, call *Call) bool {
+func (c *calling) granted(p *pass, b *Branch, n *node, call *Call) {
+	if r := c.retry(n); r != nil && r.Within > 0 && p.at >= call.First.Add(r.Within) {
+		c.fire(p, b, n, len(b.Frames)-1, timerTimeout)
+		return
+	}
+	c.attempt(p, b, n, call)
+}
+
+// attempt sends the command and waits.
+func (c *calling) attempt(p *pass, b *Branch, n *node, call *Call) {
 	due, fault := c.timeout(p, b, n, call)
 	if fault == nil {
 		fault = p.emit(b, n, c.command, call)
 	}
 	if fault != nil {
 		p.fault(b, n, fault)
-		return false
+		return
 	}
 	f := b.top()
 	f.Call = call
@@ -224,7 +249,6 @@ func (c *calling) attempt(p *pass, b *Branch, n *node, call *Call) bool {
 	if call.Attempt == 1 || p.entryOf(call.Command) < 0 {
 		p.makeEntry(b, n, call.Command, false)
 	}
-	return true
 }
 
 const never = Instant(math.MaxInt64)
@@ -258,11 +282,10 @@ func (c *calling) retry(n *node) *Retry {
 }
 
 // taken: an outcome has come, so the call is over.
-func (c *calling) taken(_ *pass, b *Branch, _ *node) {
+func (c *calling) taken(p *pass, b *Branch, _ *node) {
 	f := b.top()
-	call := *f.Call
-	call.Over = true
-	f.Call = &call
+	p.release(f.Call)
+	f.Call = f.Call.ended()
 	f.Timeout, f.Wake = Timer{}, Timer{}
 }
 
@@ -300,10 +323,14 @@ func (c *calling) fire(p *pass, b *Branch, n *node, depth int, kind timerKind) {
 		}
 		call := *f.Call
 		call.Attempt++
-		c.attempt(p, b, n, &call)
+		c.try(p, b, n, &call)
 		return
 	}
 	f.Timeout = Timer{}
+	p.release(f.Call)
+	rest := *f.Call
+	rest.Asking, rest.Gate = false, ""
+	f.Call = &rest
 	failure := p.failure(b, errorTimeout, fmt.Sprintf("no answer to %s after %s", c.message.Name, attemptsText(f.Call.Attempt)),
 		timeoutData(f.Call, false))
 	p.raise(b, depth, failure)

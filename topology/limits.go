@@ -10,6 +10,8 @@ type Limits struct {
 	Instance     int           // bytes of an instance: limit.size
 	Key          int           // bytes of an instance key: dead letter
 	Keys         int           // instances that one event is for: dead letter
+	Correlate    int           // values by which an instance is known: limit.correlate
+	Members      int           // instances that are known by one value: dead letter
 	Held         int           // events kept for a step that will listen: dead letter
 	Queue        int           // inputs kept while stopped: dead letter
 	Starts       int           // start messages that wait for the end: dead letter
@@ -37,6 +39,8 @@ func DefaultLimits() Limits {
 		Instance:     16 << 20,
 		Key:          512,
 		Keys:         1000,
+		Correlate:    1000,
+		Members:      10_000,
 		Held:         100,
 		Queue:        10_000,
 		Starts:       1000,
@@ -64,6 +68,8 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.Instance, d.Instance)
 	fill(&l.Key, d.Key)
 	fill(&l.Keys, d.Keys)
+	fill(&l.Correlate, d.Correlate)
+	fill(&l.Members, d.Members)
 	fill(&l.Held, d.Held)
 	fill(&l.Queue, d.Queue)
 	fill(&l.Starts, d.Starts)

@@ -20,13 +20,15 @@ type Plan struct {
 	topics   map[string][]*message // those that can come, in the order of the file
 	nodes    map[string]*node      // by place
 
-	top       *list
-	start     []*rule
-	child     []*node // alternatives of `start: {run: …}`
-	scheduled []*node // the reaction to a firing of the schedule
-	anytime   []*rule
-	catch     []*rule
-	uncaught  *node // what is done about an error that nothing catches
+	top        *list
+	start      []*rule
+	child      []*node   // alternatives of `start: {run: …}`
+	schedule   *schedule // nil: none
+	correlates []string  // variables by which instances are known, sorted
+	scheduled  []*node   // the reaction to a firing of the schedule
+	anytime    []*rule
+	catch      []*rule
+	uncaught   *node // what is done about an error that nothing catches
 
 	deadline *moment
 	output   *template

@@ -169,7 +169,7 @@ func (c *Cron) Next(t time.Time, zone *time.Location) (time.Time, bool) {
 // changes its clocks on that day.
 func nextChange(t time.Time, zone *time.Location) time.Time {
 	_, end := t.In(zone).ZoneBounds()
-	if !end.IsZero() && !end.After(t) {
+	if !end.IsZero() && end.Compare(t) <= 0 {
 		return t.Add(24 * time.Hour)
 	}
 	return end
@@ -187,7 +187,7 @@ func clock(t time.Time, offset int) time.Time {
 }
 
 func later(a, b time.Time) time.Time {
-	if a.After(b) {
+	if a.Compare(b) > 0 {
 		return a
 	}
 	return b

@@ -124,7 +124,7 @@ func setBy(trace []topology.Trace) []string {
 // letter tells what is written to another instance or a desk.
 func (t *Teller) letter(l topology.Letter) {
 	text := "writes " + string(l.Kind) + " to " + l.To.String()
-	if l.Command != "" {
+	if l.Command != "" && l.Kind != topology.LetterBegin {
 		text += " " + t.number(l.Command)
 	}
 	if l.Value != nil {

@@ -1,0 +1,231 @@
+package topology_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"rondo/topology"
+	"rondo/topology/script"
+	"rondo/topology/value"
+)
+
+const everyQuarter = `workflow: sync
+version: 1
+messages: {Tell: {topic: out}}
+start: {every: 15m, set: {missed: =event.missed}}
+do: [{tell: {send: Tell, with: {missed: =missed}}}]
+`
+
+func at(t *testing.T, text string) topology.Instant {
+	t.Helper()
+	parsed, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return topology.InstantOf(parsed)
+}
+
+// A schedule that could not fire makes up for it once, and says how many it was.
+func TestScheduleFiresOnceForWhatItMissed(t *testing.T) {
+	to := topology.ScheduleAddress("sync")
+	for _, row := range []struct{ start, armed, fires, scheduled, next string }{
+		{"every: 15m", "2026-01-01T00:01:00Z", "2026-01-01T01:02:00Z", "2026-01-01T01:00:00Z missed 3", "2026-01-01T01:15:00Z"},
+		{"every: 15m", "2026-01-01T00:00:00Z", "2026-01-01T00:15:00Z", "2026-01-01T00:15:00Z missed 0", "2026-01-01T00:30:00Z"},
+		{"every: 5ms", "2026-01-01T00:00:00Z", "2036-01-01T00:00:00Z", "2036-01-01T00:00:00Z missed 1000", "2036-01-01T00:00:00Z"},
+		{"cron: 0 6 * * *", "2026-01-01T00:00:00Z", "2026-01-04T05:00:00Z", "2026-01-03T06:00:00Z missed 2", "2026-01-04T06:00:00Z"},
+		{"cron: '* * * * *'", "2016-01-01T00:00:00Z", "2026-01-01T00:00:30Z", "2026-01-01T00:00:00Z missed 1000", "2026-01-01T00:01:00Z"},
+		{"cron: 0 6 1 1 *", "2016-01-02T00:00:00Z", "2026-01-01T00:00:30Z", "2025-01-01T06:00:00Z missed 8", "2026-01-01T06:00:00Z"},
+	} {
+		plan := compile(t, "sync.yaml", strings.Replace(everyQuarter, "every: 15m", row.start, 1), topology.Limits{})
+		desk := plan.DecideAt(to, nil, topology.Input{At: at(t, row.armed)}).Instance
+		d := plan.DecideAt(to, desk, topology.Input{At: at(t, row.fires), Timer: true})
+		if len(d.Letters) != 1 {
+			t.Fatalf("%s: %+v", row.start, d)
+		}
+		event := d.Letters[0].Value.(*value.Map)
+		scheduled, _ := event.Lookup("scheduled")
+		missed, _ := event.Lookup("missed")
+		got := scheduled.(time.Time).Format(time.RFC3339) + " missed " + value.Format(missed)
+		next, _ := d.Instance.NextTimer()
+		if got != row.scheduled || next.Time().Format(time.RFC3339) != row.next {
+			t.Errorf("%s: fired for %s, then at %s; want %s, then %s", row.start, got, next.Time(), row.scheduled, row.next)
+		}
+		if again := plan.DecideAt(to, d.Instance, topology.Input{At: at(t, row.fires), Timer: true}); len(again.Letters) > 0 {
+			t.Errorf("%s: fired twice", row.start)
+		}
+	}
+}
+
+// The newest version decides what a schedule is: the same one goes on, another one
+// counts from now, none vanishes.
+func TestScheduleFollowsTheNewestVersion(t *testing.T) {
+	to := topology.ScheduleAddress("sync")
+	start := at(t, "2026-01-01T00:01:00Z")
+	one := compile(t, "sync.yaml", everyQuarter, topology.Limits{})
+	desk := one.DecideAt(to, nil, topology.Input{At: start}).Instance
+	same := compile(t, "sync.yaml", strings.Replace(everyQuarter, "version: 1", "version: 2", 1), topology.Limits{})
+	if d := same.DecideAt(to, desk, topology.Input{At: start + 1}); d.Changed {
+		t.Errorf("armed anew: %+v", d)
+	}
+	other := compile(t, "sync.yaml", strings.Replace(everyQuarter, "15m", "10m", 1), topology.Limits{})
+	d := other.DecideAt(to, desk, topology.Input{At: at(t, "2026-01-01T00:52:00Z")})
+	if due, _ := d.Instance.NextTimer(); len(d.Letters) > 0 || due != at(t, "2026-01-01T01:00:00Z") {
+		t.Errorf("another schedule: at %s, %+v", due.Time(), d)
+	}
+	none := compile(t, "sync.yaml", "workflow: sync\nversion: 3\n"+small+"do: [{a: {wait: 1h}}]\n", topology.Limits{})
+	if d := none.DecideAt(to, desk, topology.Input{At: start + 1}); d.Instance != nil || !d.Changed {
+		t.Errorf("no schedule: %+v", d)
+	}
+}
+
+const gated = `messages:
+  Go:  {topic: in, key: event.id}
+  Ask: {topic: out, limit: {rate: 3/s, open: 500}}
+  Yes: {topic: in, key: event.id}
+start: {Go: {}}
+do: [{ask: {send: Ask, await: {Yes: {}}}}]
+`
+
+func ask(command string) topology.Input {
+	return topology.Input{At: script.Start, Letter: &topology.Letter{Kind: topology.LetterAsk, From: topology.Address{Workflow: "test", Key: "k-" + command}, Command: command, Awaited: true}}
+}
+
+var gate = topology.Address{Workflow: "test", Desk: "gate.Ask", Key: "Ask"}
+
+// A rate that does not divide a second is never exceeded, and reached on the average
+// though the gate's timer is late each time; a decision rewrites one part of those
+// that wait.
+func TestGateKeepsItsRateAndOrder(t *testing.T) {
+	plan := compile(t, "w.yaml", gated, topology.Limits{})
+	var desk *topology.Instance
+	var granted []string
+	take := func(d topology.Decision) {
+		desk = d.Instance
+		for _, l := range d.Letters {
+			granted = append(granted, l.Command)
+		}
+	}
+	var asked []string
+	for n := range 200 {
+		asked = append(asked, string(rune('a'+n/26))+string(rune('a'+n%26)))
+		before := desk
+		take(plan.DecideAt(gate, desk, ask(asked[n])))
+		if before != nil && newParts(before, desk) > 1 {
+			t.Fatalf("%d parts are rewritten", newParts(before, desk))
+		}
+	}
+	if len(desk.Parts) != 4 {
+		t.Errorf("%d parts", len(desk.Parts))
+	}
+	now := script.Start
+	for len(granted) < 100 {
+		due, ok := desk.NextTimer()
+		if !ok {
+			t.Fatal("waits for nothing")
+		}
+		now = due + 20 // late
+		take(plan.DecideAt(gate, desk, topology.Input{At: now, Timer: true}))
+	}
+	if seconds := float64(now-script.Start) / 1000; seconds < 32.9 || seconds > 33.5 {
+		t.Errorf("100 in %v s at 3/s", seconds)
+	}
+	for n, command := range granted {
+		if command != asked[n] {
+			t.Fatalf("%d: %s", n, command)
+		}
+	}
+}
+
+func newParts(before, after *topology.Instance) int {
+	n := 0
+	for _, p := range after.Parts {
+		known := false
+		for _, q := range before.Parts {
+			known = known || p == q
+		}
+		if !known {
+			n++
+		}
+	}
+	return n
+}
+
+// A newer version without the limit lets everything go, and the gate is no more.
+func TestGateWithoutLimitLetsAllGo(t *testing.T) {
+	plan := compile(t, "w.yaml", gated, topology.Limits{})
+	free := compile(t, "w.yaml", strings.Replace(gated, ", limit: {rate: 3/s, open: 500}", "", 1), topology.Limits{})
+	var desk *topology.Instance
+	for _, command := range []string{"a", "b", "c"} {
+		desk = plan.DecideAt(gate, desk, ask(command)).Instance
+	}
+	d := free.DecideAt(gate, desk, topology.Input{At: script.Start})
+	if len(d.Letters) != 2 || d.Letters[0].Awaited || d.Instance != nil {
+		t.Errorf("%+v", d)
+	}
+	// What an instance of the older version asks for is granted at once.
+	if d := free.DecideAt(gate, nil, ask("d")); len(d.Letters) != 1 || d.Instance != nil {
+		t.Errorf("%+v", d)
+	}
+}
+
+// A leave that nobody needs is given back.
+func TestGrantThatComesTooLateIsGivenBack(t *testing.T) {
+	plan := compile(t, "w.yaml", gated, topology.Limits{})
+	grant := &topology.Letter{Kind: topology.LetterGrant, From: gate, Command: "x", Message: "Ask", Awaited: true}
+	inst := plan.Decide(nil, "a", topology.Input{At: script.Start, Event: goEvent()}).Instance
+	for _, inst := range []*topology.Instance{nil, inst} {
+		d := plan.Decide(inst, "a", topology.Input{At: script.Start, Letter: grant})
+		if len(d.Letters) != 1 || d.Letters[0].Kind != topology.LetterRelease || d.Letters[0].To != gate || d.Changed {
+			t.Errorf("%+v", d)
+		}
+	}
+}
+
+// A late withdrawal of an old run does not make a new one unknown.
+func TestMailboxKnowsRunsApart(t *testing.T) {
+	plan := compile(t, "w.yaml", small+"do: [{a: {wait: 1h}}]\n", topology.Limits{Members: 2})
+	to := topology.Address{Workflow: "test", Desk: "mailbox.n", Key: "7"}
+	var desk *topology.Instance
+	tell := func(kind topology.LetterKind, key, run string) topology.Decision {
+		d := plan.DecideAt(to, desk, topology.Input{At: script.Start, Letter: &topology.Letter{Kind: kind, From: topology.Address{Workflow: "test", Key: key}, Run: run}})
+		desk = d.Instance
+		return d
+	}
+	tell(topology.LetterAnnounce, "a", "run-1")
+	tell(topology.LetterAnnounce, "a", "run-2")
+	tell(topology.LetterWithdraw, "a", "run-1")
+	if d := tell(topology.LetterWithdraw, "a", "run-1"); d.Outcome != topology.Late || d.Changed {
+		t.Errorf("%+v", d)
+	}
+	relayed := plan.DecideAt(to, desk, topology.Input{At: script.Start, Event: goEvent()})
+	if len(relayed.Letters) != 1 || relayed.Letters[0].Run != "run-2" {
+		t.Fatalf("%+v", relayed)
+	}
+	// A run that is no more does not take what was for it.
+	inst := plan.Decide(nil, "a", topology.Input{At: script.Start, Event: goEvent()}).Instance
+	letter := relayed.Letters[0]
+	if d := plan.DecideAt(letter.To, inst, topology.Input{At: script.Start, Letter: &letter}); d.Outcome != topology.Late {
+		t.Errorf("%+v", d)
+	}
+	tell(topology.LetterAnnounce, "b", "run-1")
+	if d := tell(topology.LetterAnnounce, "c", "run-1"); d.DeadLetter == nil || d.DeadLetter.Reason != "mailbox-limit" {
+		t.Errorf("%+v", d)
+	}
+}
+
+// Who runs a workflow that is not deployed is told; nobody else waits for an answer.
+func TestUndeliverableRunIsAnswered(t *testing.T) {
+	run := topology.Letter{Kind: topology.LetterRun, To: topology.Address{Workflow: "gone", Key: "a"}, From: topology.Address{Workflow: "test", Key: "a"}, Command: "x", Awaited: true}
+	answer, ok := topology.Undeliverable(run, script.Start)
+	if !ok || answer.To != run.From || answer.Command != "x" || answer.Failure.Name != "run.unknown" || answer.Status != topology.StatusFailed {
+		t.Errorf("%+v", answer)
+	}
+	run.Awaited = false
+	if _, ok := topology.Undeliverable(run, script.Start); ok {
+		t.Error("an answer to nobody")
+	}
+	if _, ok := topology.Undeliverable(topology.Letter{Kind: topology.LetterOutcome}, script.Start); ok {
+		t.Error("an answer to an answer")
+	}
+}
