@@ -224,7 +224,7 @@ func TestOperatorsPageNamesTheHeadersOfDeadLetters(t *testing.T) {
 }
 
 func TestGoldenHelpOfTheOperatorsCommands(t *testing.T) {
-	for _, command := range []string{"instances", "instances list", "instances show", "history", "act", "dlq", "dlq list", "dlq replay"} {
+	for _, command := range []string{"instances", "instances list", "instances show", "history", "act", "dlq", "dlq list", "dlq replay", "migrate"} {
 		r := rondo(t, append(strings.Fields(command), "--help")...)
 		if r.code != exitDone || r.stderr != "" {
 			t.Errorf("%s: exit code %d, stderr %q", command, r.code, r.stderr)
@@ -269,5 +269,42 @@ func TestHintsNameTheConfigurationThatWasGiven(t *testing.T) {
 		if r.code != exitTopics || !strings.Contains(r.stdout+r.stderr, "rondo topics apply --config other.yaml\n") {
 			t.Errorf("%s: %+v", command, r)
 		}
+	}
+}
+
+func TestMigrateSaysWhoCanMove(t *testing.T) {
+	cluster := kafkatest.Embedded(t, 1)
+	withNode(t, cluster)
+	deploy := func(version int, change ...string) {
+		t.Helper()
+		text := strings.NewReplacer(append(change, "version: 1", fmt.Sprintf("version: %d\nmigrate: {from: 1}", version))...).Replace(read(t, "parcel.yaml"))
+		name := fmt.Sprintf("parcel%d.yaml", version)
+		write(t, name, text)
+		if r := rondo(t, "deploy", name); r.code != exitDone {
+			t.Fatalf("%+v", r)
+		}
+	}
+	deploy(2)
+	deploy(3, "- parcel:", "- packet:")
+	if r := rondo(t, "migrate", "parcel", "--to", "2", "--dry-run"); r.code != exitDone || r.stdout != "parcel/o-1  version 1  running  can\n1 instances: 1 can move, 0 cannot; 0 acts written\n" {
+		t.Errorf("to version 2: %+v", r)
+	}
+	r := rondo(t, "migrate", "parcel", "--to", "3", "--where", `"parcel" in steps`)
+	if r.code != exitFailed || !strings.Contains(r.stdout, "cannot: stands at parcel, and version 3 has no step parcel: map it in migrate.steps\n1 instances: 0 can move, 1 cannot; 0 acts written\n") {
+		t.Errorf("to version 3: %+v", r)
+	}
+	for args, want := range map[string]string{
+		"migrate parcel --to 9":                "rondo: version 9 is not deployed: there are 1, 2, 3",
+		"migrate parsel --to 2":                "rondo: no workflow parsel is deployed: did you mean parcel?",
+		"migrate parcel":                       "rondo: rondo migrate needs the version to move to: --to N",
+		"migrate":                              "rondo: rondo migrate needs one WORKFLOW: see rondo migrate --help",
+		"migrate parcel --to 2 --where nokey1": "rondo: --where: column 1: `nokey1` is not a variable",
+	} {
+		if r := rondo(t, strings.Fields(args)...); r.code == exitDone || !strings.HasPrefix(r.stderr, want) {
+			t.Errorf("%s: %+v", args, r)
+		}
+	}
+	if r := rondo(t, "migrate", "parcel", "--to", "2", "--key", "o-1", "--reason", "test"); r.code != exitDone || !strings.HasSuffix(r.stdout, "1 acts written\n") {
+		t.Errorf("%+v", r)
 	}
 }

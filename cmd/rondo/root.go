@@ -38,7 +38,7 @@ func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newFmt(), newSchema(), newTest(),
 		newDemo(), newDev(), newValidate(), newTopics(), newServe(), newDeploy(), newExplain(), newVersion(),
-		newAct(), newInstances(), newHistory(), newDLQ(),
+		newAct(), newInstances(), newHistory(), newDLQ(), newMigrate(),
 	}
 }
 

@@ -1,0 +1,72 @@
+package topology_test
+
+import (
+	"strings"
+	"testing"
+
+	"rondo/topology"
+	"rondo/topology/script"
+)
+
+// versionOf compiles one version of a workflow whose steps are given.
+func versionOf(t *testing.T, version, migrate, steps string) *topology.Plan {
+	t.Helper()
+	text := "workflow: w\nversion: " + version + "\n" + migrate + small + steps
+	def, list := topology.Parse("w.yaml", []byte(text), nil)
+	if list.HasErrors() {
+		t.Fatal(list)
+	}
+	plan, list := topology.Compile(def, topology.Options{})
+	if list.HasErrors() {
+		t.Fatal(list)
+	}
+	return plan
+}
+
+func TestAnInstanceCanMoveIfEachPlaceIsThereWithTheSameKindOfWait(t *testing.T) {
+	const asks = "do:\n  - ask: {send: Ask, await: {Yes: {}}, timeout: 1h}\n"
+	old := versionOf(t, "1", "", asks)
+	inst := old.Decide(nil, "a", topology.Input{At: script.Start, Event: goEvent()}).Instance
+	if inst == nil || strings.Join(inst.Places(), " ") != "ask" {
+		t.Fatalf("instance %+v", inst)
+	}
+	for name, c := range map[string]struct {
+		migrate, steps string
+		refused        string
+		afresh         string
+	}{
+		"the same step":                   {"migrate: {from: 1}\n", asks, "", ""},
+		"renamed and mapped":              {"migrate: {from: 1, steps: {ask: demand}}\n", strings.Replace(asks, "- ask:", "- demand:", 1), "", ""},
+		"renamed and not mapped":          {"migrate: {from: 1}\n", strings.Replace(asks, "- ask:", "- demand:", 1), "stands at ask, and version 2 has no step ask: map it in migrate.steps", ""},
+		"another kind under the name":     {"migrate: {from: 1}\n", "do:\n  - ask: {wait: 1h}\n", "stands at ask, a call, and in version 2 ask is a `wait`: map it to another step in migrate.steps", ""},
+		"mapped to another kind":          {"migrate: {from: 1, steps: {ask: rest}}\n", "do:\n  - rest: {wait: 1h}\n", "", "ask rest"},
+		"into a block":                    {"migrate: {from: 1}\n", "do:\n  - all: {do: [{ask: {send: Ask, await: {Yes: {}}, timeout: 1h}}]}\n", "stands at ask, which version 2 has within all: only steps that stay where they are can be moved to", ""},
+		"nothing said":                    {"", asks, "version 2 says nothing of `migrate`: nobody can come to it", ""},
+		"from another version than it is": {"migrate: {from: 7}\n", asks, "has version 1, and version 2 takes instances of version 7 only", ""},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			number := "2"
+			if strings.Contains(c.migrate, "7") {
+				number = "8"
+				c.refused = strings.ReplaceAll(c.refused, "version 2", "version 8")
+			}
+			got := versionOf(t, number, c.migrate, c.steps).CanMigrate(old, inst)
+			afresh := ""
+			for _, a := range got.Afresh {
+				afresh += a.Old + " " + a.New
+			}
+			if strings.Join(got.Refused, "; ") != c.refused || afresh != c.afresh {
+				t.Errorf("refused %q, afresh %q; want %q, %q", got.Refused, afresh, c.refused, c.afresh)
+			}
+		})
+	}
+	if got := old.CanMigrate(old, inst); strings.Join(got.Refused, "; ") != "has version 1 already" {
+		t.Errorf("to its own version: %v", got.Refused)
+	}
+	done := old.Decide(inst, "a", topology.Input{At: script.Start, Event: event("Yes", "id", "a")}).Instance
+	if done != nil {
+		if got := versionOf(t, "2", "migrate: {from: 1}\n", asks).CanMigrate(old, done); strings.Join(got.Refused, "; ") != "has ended (completed)" {
+			t.Errorf("one that has ended: %v", got.Refused)
+		}
+	}
+}
