@@ -19,7 +19,7 @@ func (p *Plan) Decide(inst *Instance, key string, in Input) (d Decision) {
 		}
 	}()
 	switch {
-	case !pass.knowsPlaces():
+	case !pass.canDecide(in):
 	case in.Act != nil:
 		pass.act(in.Act)
 	case in.Event != nil:
@@ -34,33 +34,21 @@ func (p *Plan) Decide(inst *Instance, key string, in Input) (d Decision) {
 	return pass.decision(in)
 }
 
-// knowsPlaces breaks the pass off if the instance stands where this definition
-// has no step: it belongs to another version. One that is stopped can still be
-// terminated.
-func (p *pass) knowsPlaces() bool {
-	if p.inst == nil || p.inst.Status.Stopped() {
-		return true
-	}
-	for _, b := range p.inst.Branches {
-		for i := range b.Frames {
-			if p.plan.nodes[b.Frames[i].Place] == nil {
-				return p.strange(b.Frames[i].Place)
-			}
-		}
-		for _, place := range [...]string{b.Next, b.Place} {
-			if place != "" && p.plan.nodes[place] == nil {
-				return p.strange(place)
-			}
-		}
+// canDecide breaks the pass off if the instance is not one that this definition can
+// decide on. One that is stopped keeps what comes, and can be terminated.
+func (p *pass) canDecide(in Input) bool {
+	unfit := p.unfit()
+	switch {
+	case unfit == nil:
+	case !p.inst.Status.Stopped():
+		p.abort("", unfit)
+		return false
+	case in.Act != nil && in.Act.Kind != ActTerminate:
+		p.out.Outcome = Acted
+		p.refuse("cannot be acted on but by terminate: %s", unfit.Text)
+		return false
 	}
 	return true
-}
-
-func (p *pass) strange(place string) bool {
-	p.abort("", &Fault{Kind: "definition", Place: place, Text: fmt.Sprintf(
-		"version %d of %s has no step %q, where the instance stands: deploy the definition with which it began",
-		p.plan.definition.Version, p.plan.definition.Name, place)})
-	return false
 }
 
 // consider finds out who takes an event. The order is the language's: the first

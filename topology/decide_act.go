@@ -160,7 +160,7 @@ func (p *pass) actRetry(o order) {
 	case incident.Place == "" && (o.skip || o.raise != nil):
 		p.refuse("has no step to skip or to fail: mend the cause and retry")
 	default:
-		o.place = incident.Place
+		o.place, o.branch = incident.Place, incident.Branch
 		if !o.skip && o.raise == nil {
 			o = order{}
 		}

@@ -27,7 +27,7 @@ func (p *pass) fault(b *Branch, n *node, f *Fault) {
 	}
 	failure := p.failure(b, errorFault, f.Text, value.MapOf(map[string]value.Value{"kind": f.Kind, "place": f.Place}))
 	if !p.raise(b, len(b.Frames)-1, failure) {
-		p.abort(n.place, f)
+		p.abortIn(b, n.place, f)
 	}
 }
 
@@ -210,10 +210,10 @@ func (p *pass) raisePassedDeadline(b *Branch) {
 // ordered does what an operator has asked for at n, the step or reaction whose
 // fault stopped the instance: it is once, and instead of what n would do.
 func (p *pass) ordered(b *Branch, n *node) bool {
-	if p.orders.place != n.place || p.orders.place == "" {
+	o := p.orders
+	if o.place != n.place || o.place == "" || o.branch != mainID && o.branch != b.ID {
 		return false
 	}
-	o := p.orders
 	p.orders = order{}
 	if !slices.ContainsFunc(b.Frames, func(f Frame) bool { return f.Place == n.place }) {
 		p.push(b, Frame{Place: n.place})

@@ -130,7 +130,7 @@ func (p *pass) count(b *Branch, n *node) bool {
 		return true
 	}
 	if !p.ordered(b, n) {
-		p.abort(n.place, &Fault{Kind: "limit.spin", Place: placeText(n.place, n.step.Pos), Text: fmt.Sprintf(
+		p.abortIn(b, n.place, &Fault{Kind: "limit.spin", Place: placeText(n.place, n.step.Pos), Text: fmt.Sprintf(
 			"%d steps without an input: a loop comes back here and waits for nothing", limit)})
 	}
 	return false

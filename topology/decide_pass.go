@@ -49,9 +49,10 @@ type pass struct {
 // order is what an operator wants done at the place of a fault when its input
 // is decided again.
 type order struct {
-	place string
-	skip  bool
-	raise *Failure
+	place  string
+	branch int64 // the main line: any
+	skip   bool
+	raise  *Failure
 }
 
 func newPass(plan *Plan, inst *Instance, key string, in Input) *pass {
@@ -300,6 +301,13 @@ func (p *pass) checkSize() {
 func (p *pass) abort(place string, f *Fault) {
 	if p.broken == nil {
 		p.broken = &Incident{Fault: *f, Place: place}
+	}
+}
+
+// abortIn is abort where b stands.
+func (p *pass) abortIn(b *Branch, place string, f *Fault) {
+	if p.broken == nil {
+		p.broken = &Incident{Fault: *f, Place: place, Branch: b.ID}
 	}
 }
 

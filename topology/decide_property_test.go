@@ -195,7 +195,7 @@ func (p *play) checkDecision(d script.Decided) {
 		p.t.Fatalf("no outcome: %+v", d)
 	case d.Decision.Outcome == topology.Dead && d.Decision.DeadLetter == nil:
 		p.t.Fatalf("a dead letter without a reason: %+v", d)
-	case d.Decision.Fault != nil && d.Decision.Fault.Kind == "internal":
+	case d.Decision.Fault != nil && slices.Contains([]string{"internal", "damaged"}, d.Decision.Fault.Kind):
 		p.t.Fatalf("a mistake: %s", d.Decision.Fault.Text)
 	case d.Decision.Fault != nil && d.Decision.Instance.Status != topology.StatusIncident:
 		p.t.Fatalf("a fault, but no incident: %+v", d)

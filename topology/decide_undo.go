@@ -30,7 +30,7 @@ func (u *undoing) undoNext(p *pass, b *Branch, n *node) {
 		case t.side != nil:
 			p.beginLine(b, *t.side)
 		default:
-			undo := p.plan.nodes[t.entry.Place].undo
+			undo := p.undoOf(t.entry)
 			p.note("undo", undo.place, "")
 			p.push(b, Frame{Place: undo.place, Entry: t.entry})
 			p.reactIn(b, undo)
@@ -164,7 +164,7 @@ func (r undoRange) has(e *Entry) (depth int, ok bool) {
 			return 0, false
 		}
 	}
-	if n := r.p.plan.nodes[e.Place]; n == nil || n.undo == nil || r.scope != nil && !n.within(r.scope) {
+	if r.p.undoOf(e) == nil || r.scope != nil && !r.p.plan.nodes[e.Place].within(r.scope) {
 		return 0, false
 	}
 	for _, side := range e.Line[depth:] {
@@ -236,8 +236,7 @@ func (p *pass) wake(line *Branch) {
 		if f == nil || other.Next != "" {
 			continue
 		}
-		_, undoes := p.nodeOf(f).word.(*undoing)
-		if undoes || f.Loop != nil && f.Place == line.Place {
+		if p.nodeOf(f).undoes() || f.Loop != nil && f.Place == line.Place {
 			p.change(other).Next = f.Place
 		}
 	}
