@@ -16,6 +16,7 @@
 //	horizon      up to when timers may fire
 //	restoration  the store's way up to the changelog's end
 //	Catalog      the deployed definitions, compiled
+//	tables       topics that the node holds whole, for lookups; one table each
 //
 // # The loop
 //

@@ -1,0 +1,100 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/internal/audit"
+	"rondo/internal/kafkatest"
+	"rondo/processor"
+	"rondo/topology"
+	"rondo/topology/value"
+)
+
+func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) }
+
+func TestAnActIsCheckedBeforeItIsWritten(t *testing.T) {
+	vars := value.MapOf(map[string]value.Value{"card": "c-2"})
+	for _, tc := range []struct {
+		act  topology.Act
+		want string
+	}{
+		{topology.Act{Kind: Cancel}, ""},
+		{topology.Act{Kind: Shift}, ""},
+		{topology.Act{Kind: Set, Data: vars}, ""},
+		{topology.Act{Kind: Fail, Data: "out-of-stock"}, ""},
+		{topology.Act{Kind: Jump, Step: "pay"}, ""},
+		{topology.Act{Kind: Migrate, Data: int64(2)}, ""},
+		{topology.Act{Kind: "retri"}, "there is no act retri: did you mean retry?"},
+		{topology.Act{Kind: "explode"}, "there is no act explode: they are cancel, "},
+		{topology.Act{Kind: Set, Data: "card"}, "set needs the variables"},
+		{topology.Act{Kind: Jump}, "jump needs the step"},
+		{topology.Act{Kind: Migrate}, "migrate needs the version"},
+		{topology.Act{Kind: Pause, Step: "pay"}, "pause is about the whole instance"},
+		{topology.Act{Kind: Retry, Data: vars}, "retry takes no --data"},
+	} {
+		if got := CheckAct(tc.act); !strings.HasPrefix(got, tc.want) || (got == "") != (tc.want == "") {
+			t.Errorf("%+v: %q, want %q", tc.act, got, tc.want)
+		}
+	}
+}
+
+// A dead letter whose payload was left out is read from where it stood; if it is
+// gone, the others are replayed all the same.
+func TestReplayReadsWhatWasLeftOut(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, cluster *kafkatest.Cluster) {
+		topic := cluster.Topic(t, "orders", 2)
+		client := cluster.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		large := &kgo.Record{Topic: topic, Partition: 1, Key: []byte("k"), Value: []byte(strings.Repeat("x", 5000)), Headers: []kgo.RecordHeader{{Key: "type", Value: []byte("Order")}}}
+		if err := client.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: 1}, large).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		letter := func(offset int64) audit.DeadLetter {
+			return audit.DeadLetter{
+				Partition: 3, Offset: offset + 10, Source: topic, SourceAt: 1, SourceOffset: offset, Incomplete: "larger",
+				Record: &kgo.Record{Headers: []kgo.RecordHeader{{Key: processor.HeaderDeadReason, Value: []byte("held-limit")}}},
+			}
+		}
+		sender, err := NewSender(processor.Config{App: "shop", Brokers: cluster.Addrs}.WithDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sender.Close()
+		var told []string
+		err = sender.Replay(ctx, []audit.DeadLetter{letter(99), letter(large.Offset)}, func(d audit.DeadLetter, to Written, err error) {
+			told = append(told, fmt.Sprintf("%s %v %v", d.Coordinates(), to.Offset, err != nil))
+		})
+		if err != nil || strings.Join(told, ", ") != "3/109 0 true, 3/11 2 false" {
+			t.Fatalf("%v: %v", told, err)
+		}
+		reader := cluster.Client(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {1: kgo.NewOffset().At(2)}}))
+		records := reader.PollFetches(ctx).Records()
+		if len(records) != 1 || string(records[0].Value) != string(large.Value) || len(records[0].Headers) != 2 ||
+			records[0].Headers[1].Key != processor.HeaderReplay || string(records[0].Headers[1].Value) != "3/11" {
+			t.Errorf("replayed %+v", records)
+		}
+	})
+}
+
+func TestVerdictIsOneLine(t *testing.T) {
+	for _, tc := range []struct {
+		verdict Verdict
+		want    string
+	}{
+		{Verdict{}, "can"},
+		{Verdict{Migrating: topology.Migrating{Afresh: []topology.StepMapping{{Old: "a", New: "b"}}}}, "can: a is entered afresh as b"},
+		{Verdict{Migrating: topology.Migrating{Refused: []string{"x", "y"}}}, "cannot: x; y"},
+	} {
+		if got := tc.verdict.String(); got != tc.want {
+			t.Errorf("got %q, want %q", got, tc.want)
+		}
+	}
+}
