@@ -32,7 +32,7 @@ vet: ## go vet, staticcheck, formatting, generated files
 
 .PHONY: generate
 generate: ## write the golden files and the generated parts of the documentation anew; tests check that they are up to date
-	$(GO) test ./topology ./topology/layout ./topology/editor ./schemas ./internal/config -update
+	$(GO) test ./topology ./topology/layout ./topology/editor ./topology/graph ./schemas ./internal/config -update
 	RONDO_KAFKA=embedded $(GO) test ./cmd/rondo -update
 
 .PHONY: kafka

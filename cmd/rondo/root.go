@@ -36,7 +36,7 @@ func newRoot() *cobra.Command {
 // commands are all that the program can do, in no order: help sorts them.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
-		newFmt(), newSchema(), newTest(),
+		newFmt(), newSchema(), newGraph(), newTest(),
 		newDemo(), newDev(), newValidate(), newTopics(), newServe(), newDeploy(), newExplain(), newVersion(),
 		newAct(), newInstances(), newHistory(), newDLQ(), newMigrate(),
 	}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"rondo/topology/graph"
+)
+
+// graphForms are the values of `rondo graph -o`.
+var graphForms = []string{"mermaid", "dot", "svg"}
+
+func newGraph() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "graph FILE",
+		Short: "Draw a workflow: Mermaid for a README, DOT for Graphviz, SVG",
+		Long: `Draw a workflow for people who know the business: its steps with what they send
+and await and their times, the ways between them with the message, condition or
+error that takes them, what undoes them, and what may come at any time.
+
+The SVG needs no other program. The same file gives the same bytes.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("%s needs one FILE: see %s --help", cmd.CommandPath(), cmd.CommandPath())
+			}
+			return nil
+		},
+	}
+	form := cmd.Flags().StringP("output", "o", "mermaid", "form of the drawing: mermaid, dot or svg")
+	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(graphForms, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic("complete -o: " + err.Error())
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		draw := map[string]func(*graph.Picture) string{"mermaid": (*graph.Picture).Mermaid, "dot": (*graph.Picture).DOT, "svg": (*graph.Picture).SVG}[*form]
+		if draw == nil {
+			return usagef("-o %s is not known: choose mermaid, dot or svg", *form)
+		}
+		files, err := readDefinitions(args)
+		if err != nil {
+			return &failure{exitUsage, err}
+		}
+		if len(files) != 1 {
+			return usagef("%s holds %d workflow files: name one of them", args[0], len(files))
+		}
+		if files[0].findings.HasErrors() {
+			if _, err := showFindings(cmd.ErrOrStderr(), files); err != nil {
+				return err
+			}
+			return said(exitDefinition)
+		}
+		_, err = fmt.Fprint(cmd.OutOrStdout(), draw(graph.Of(files[0].def)))
+		return err
+	}
+	return cmd
+}
