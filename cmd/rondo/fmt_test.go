@@ -12,7 +12,7 @@ var crookedFile = strings.NewReplacer("workflow: parcel", "workflow:   'parcel' 
 func TestFmtPrintsTheForm(t *testing.T) {
 	folder(t, map[string]string{"parcel.yaml": crookedFile})
 	r := rondo(t, "fmt", "parcel.yaml")
-	want := strings.Replace(parcelFile, "workflow: parcel", "workflow: parcel  # theirs", 1)
+	want := strings.Replace(parcelFile, "workflow: parcel", "workflow: parcel                            # theirs", 1)
 	if r.code != exitDone || r.stdout != want {
 		t.Errorf("%+v\nwant:\n%s", r, want)
 	}

@@ -104,7 +104,7 @@ do:
 var wrongFile = strings.NewReplacer("await: {Sent:", "await: {Snet:").Replace(parcelFile)
 
 func TestGoldenHelp(t *testing.T) {
-	for _, command := range []string{"", "demo", "demo services", "serve", "dev", "deploy", "validate", "test", "topics", "topics plan", "topics apply", "explain", "version", "fmt", "schema", "graph"} {
+	for _, command := range []string{"", "demo", "demo services", "serve", "dev", "deploy", "validate", "test", "topics", "topics plan", "topics apply", "explain", "version", "fmt", "schema", "init", "graph"} {
 		t.Run(command, func(t *testing.T) {
 			r := rondo(t, append(strings.Fields(command), "--help")...)
 			if r.code != exitDone || r.stderr != "" {

@@ -10,6 +10,7 @@ const rootHelp = `Rondo runs workflows on Kafka: it reads events, sends commands
 and undoes, exactly once.
 
 Try it:                  rondo demo
+Begin one of your own:   rondo init
 Write a workflow:        rondo validate FILE, rondo dev FOLDER
 Run it for real:         rondo topics plan, rondo topics apply, rondo serve
 Put a version into use:  rondo deploy FILE
@@ -36,7 +37,7 @@ func newRoot() *cobra.Command {
 // commands are all that the program can do, in no order: help sorts them.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
-		newFmt(), newSchema(), newGraph(), newTest(),
+		newFmt(), newSchema(), newGraph(), newInit(), newTest(),
 		newDemo(), newDev(), newValidate(), newTopics(), newServe(), newDeploy(), newExplain(), newVersion(),
 		newAct(), newInstances(), newHistory(), newDLQ(), newMigrate(),
 	}

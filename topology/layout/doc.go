@@ -10,9 +10,9 @@
 // and has no comment inside, otherwise it gets lines of its own; a text has no
 // quotes unless it needs them, and an expression has them wherever section "The
 // file" of the language reference asks for them, for YAML would tear it apart in
-// some place; what does not fit on a line is folded into a `>-` block; names of
-// messages that stand below one another have their values in one column, and so
-// have comments behind neighbouring lines.
+// some place; what does not fit on a line is folded into a `>-` block; messages
+// that stand below one another have their values in one column, and the `key`
+// behind their topics; comments behind neighbouring lines stand in one column.
 //
 // The YAML library reads; it does not write: its encoder has one style for a
 // whole file, and comments inside of `{…}` are not where they were. Where the

@@ -8,6 +8,9 @@ import (
 const (
 	// widthMax is how long a line may be before it is broken, where it can be.
 	widthMax = 120
+	// commentColumn is where comments behind lines begin, from 0, if the lines are
+	// shorter.
+	commentColumn = 44
 	// foldWidth is the width of the lines of a folded text, from the margin.
 	foldWidth   = 100
 	indentation = 2
@@ -74,12 +77,13 @@ func (p *printer) block(n *Node, indent int) {
 
 // entry writes `key: value` behind what stands on the line already (the `- ` of
 // an item), with the value at the column, counted from the key.
-func (p *printer) entry(e *Entry, indent int, before string, column int) {
+func (p *printer) entry(e *Entry, indent int, before string, at column) {
 	key := keyText(e.Key) + ":"
 	lead := before + key
 	margin := indent - len(before)
 	if text, ok := e.Value.inline(indent + width(key) + 1); ok {
-		p.put(margin, lead+strings.Repeat(" ", max(column-width(key), 1))+text, e.tail)
+		text = text[:at.behind] + strings.Repeat(" ", at.pad) + text[at.behind:]
+		p.put(margin, lead+strings.Repeat(" ", max(at.value-width(key), 1))+text, e.tail)
 		return
 	}
 	p.value(e, indent, margin, lead+" ")
@@ -104,7 +108,7 @@ func (p *printer) item(e *Entry, indent int) {
 }
 
 // rest writes the entries of an item's mapping behind the first.
-func (p *printer) rest(n *Node, indent int, columns []int) {
+func (p *printer) rest(n *Node, indent int, columns []column) {
 	for i, e := range n.entries {
 		p.comments(indent, e.head)
 		p.blank(e.blank)
@@ -177,11 +181,16 @@ func (n *Node) flow() string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// columnsOf says for each entry of a mapping where its value stands, counted from
-// the key: names of messages have their values in one column, as far as no empty
+// column says where the value of an entry stands.
+type column struct {
+	value       int // counted from the key; 0: behind the key
+	behind, pad int // so many blanks more behind so many bytes of the value
+}
+
+// columnsOf says for each entry of a mapping where its value stands: names of messages have their values in one column, as far as no empty
 // line or comment stands between them.
-func columnsOf(n *Node, indent int) []int {
-	columns := make([]int, len(n.entries))
+func columnsOf(n *Node, indent int) []column {
+	columns := make([]column, len(n.entries))
 	if n.kind != mapping {
 		return columns
 	}
@@ -195,11 +204,41 @@ func columnsOf(n *Node, indent int) []int {
 			end++
 		}
 		for i := begin; i < end && isMessageName(n.entries[i].Key); i++ {
-			columns[i] = widest
+			columns[i].value = widest
 		}
+		alignKeys(n.entries[begin:end], columns[begin:end], indent)
 		begin = end
 	}
 	return columns
+}
+
+// alignKeys puts the `key` of messages that stand below one another, behind their
+// topics, into one column.
+func alignKeys(entries []*Entry, columns []column, indent int) {
+	widest := 0
+	for _, e := range entries {
+		if topic := topicBeforeKey(e, indent); topic != "" {
+			widest = max(widest, width(topic))
+		}
+	}
+	for i, e := range entries {
+		if topic := topicBeforeKey(e, indent); topic != "" && columns[i].value > 0 {
+			columns[i].behind, columns[i].pad = len(topic), widest-width(topic)
+		}
+	}
+}
+
+// topicBeforeKey is how a message on one line begins that goes on with its key; ""
+// for others.
+func topicBeforeKey(e *Entry, indent int) string {
+	n := e.Value
+	if n.kind != mapping || len(n.entries) < 2 || n.entries[0].Key != "topic" || n.entries[1].Key != "key" {
+		return ""
+	}
+	if _, ok := n.inline(indent + width(keyText(e.Key)) + 2); !ok {
+		return ""
+	}
+	return "{topic: " + n.entries[0].Value.flow() + ", "
 }
 
 func isMessageName(key string) bool { return key != "" && key[0] >= 'A' && key[0] <= 'Z' }
@@ -210,7 +249,7 @@ func width(text string) int { return utf8.RuneCountInString(text) }
 func (p *printer) text() string {
 	var out strings.Builder
 	for begin := 0; begin < len(p.lines); {
-		end, column := begin, 0
+		end, column := begin, commentColumn
 		for end < len(p.lines) && p.lines[end].comment != "" {
 			column = max(column, width(p.lines[end].text)+2)
 			end++
