@@ -29,14 +29,14 @@ func (i *Instance) part(id int64) value.Value {
 	return nil
 }
 
-// replacePart gives a part another value.
-func (p *pass) replacePart(id int64, v value.Value) {
+// replacePart gives a part another value, which is larger by so many bytes.
+func (p *pass) replacePart(id int64, v value.Value, larger int) {
 	at, ok := p.inst.findPart(id)
 	if !ok {
 		return
 	}
 	inst := p.edit()
-	inst.partBytes += value.Size(v) - value.Size(inst.Parts[at].Value)
+	inst.partBytes += larger
 	inst.Parts = slices.Clone(inst.Parts)
 	inst.Parts[at] = &Part{ID: id, Value: v}
 }
@@ -109,7 +109,8 @@ func (p *pass) keepResult(loop *Loop, index int, result *value.Map) {
 	copy(items, former)
 	items[at] = result
 	if loop.Results[which] != 0 {
-		p.replacePart(loop.Results[which], items)
+		null := value.Size(nil)
+		p.replacePart(loop.Results[which], items, (len(items)-len(former)-1)*null+value.Size(result))
 		return
 	}
 	loop.Results = slices.Clone(loop.Results)
