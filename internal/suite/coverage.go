@@ -58,16 +58,14 @@ func (c *coverage) of(definitions []*Definition) func(script.Decided) {
 		byWorkflow[d.Plan.Definition().Name] = c.covered(d)
 	}
 	return func(d script.Decided) {
-		into := byWorkflow[workflowOf(d, definitions)]
+		into := byWorkflow[d.To.Workflow]
+		if into == nil {
+			return // a record that was for no instance
+		}
 		for _, name := range d.Decision.Reached() {
 			into.reached[name] = true
 		}
 	}
-}
-
-// workflowOf is the workflow that a decision belongs to.
-func workflowOf(_ script.Decided, definitions []*Definition) string {
-	return definitions[0].Plan.Definition().Name
 }
 
 func (c *coverage) covered(d *Definition) *covered {

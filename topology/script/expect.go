@@ -12,24 +12,24 @@ import (
 // emission is what a decision gives that a script must list: a command, or a
 // child that it begins.
 type emission struct {
-	key     string // of the instance
+	from    topology.Address // of the instance
 	command *topology.Command
 	child   *topology.Letter
 }
 
 // emissionsOf are those of one decision, in the order of sending.
-func emissionsOf(d Decided) []emission {
+func emissionsOf(d *Decided) []emission {
 	commands, letters := d.Decision.Commands, childrenOf(d.Decision.Letters)
 	if len(commands)+len(letters) == 0 {
 		return nil
 	}
 	out := make([]emission, 0, len(commands)+len(letters))
 	command := func() {
-		out = append(out, emission{key: d.Key, command: &commands[0]})
+		out = append(out, emission{from: d.To, command: &commands[0]})
 		commands = commands[1:]
 	}
 	child := func() {
-		out = append(out, emission{key: d.Key, child: letters[0]})
+		out = append(out, emission{from: d.To, child: letters[0]})
 		letters = letters[1:]
 	}
 	for _, t := range d.Decision.Trace {
@@ -79,7 +79,7 @@ type stop struct {
 	detail string
 }
 
-func stopsOf(d Decided) []stop {
+func stopsOf(d *Decided) []stop {
 	var out []stop
 	if f := d.Decision.Fault; f != nil {
 		out = append(out, stop{d.Key, wordIncident, f.Kind, f.Text + " (" + f.Place + ")"})
@@ -139,8 +139,10 @@ func (r *runner) outOnce(s *Step) *Failure {
 		return differs("another message").at(s.where.message)
 	case s.Attempt > 0 && c.Attempt != s.Attempt:
 		return differs("another attempt").at(s.where.attempt)
-	case s.Key != "" && e.key != s.Key:
-		return differs("of the instance " + e.key).at(s.where.key)
+	case s.Key != "" && e.from.Key != s.Key:
+		return differs("of the instance " + e.from.Key).at(s.where.key)
+	case s.Workflow != "" && e.from.Workflow != s.Workflow:
+		return differs("of the workflow " + e.from.Workflow).at(s.where.workflow)
 	case !covers(s.Payload, c.Payload):
 		return r.payloadDiffers(s, e, s.outText(), c.Payload)
 	}
@@ -199,8 +201,10 @@ func (r *runner) runs(s *Step) *Failure {
 		return differs("another workflow").at(s.where.child)
 	case s.Child.Key != "" && child.To.Key != s.Child.Key:
 		return differs("another key")
-	case s.Key != "" && e.key != s.Key:
-		return differs("of the instance " + e.key).at(s.where.key)
+	case s.Key != "" && e.from.Key != s.Key:
+		return differs("of the instance " + e.from.Key).at(s.where.key)
+	case s.Workflow != "" && e.from.Workflow != s.Workflow:
+		return differs("of the workflow " + e.from.Workflow).at(s.where.workflow)
 	case s.where.payload != nil && !covers(s.Payload, child.Value):
 		return r.payloadDiffers(s, e, expected, child.Value)
 	}
@@ -210,20 +214,31 @@ func (r *runner) runs(s *Step) *Failure {
 
 // instance returns the instance that a line speaks of, or a failure.
 func (r *runner) instance(s *Step, expected string) (*topology.Instance, *Failure) {
-	i := r.world.Instance(r.keyOf(s))
+	to := r.address(s)
+	i := r.world.At(to)
 	if i == nil {
-		return nil, r.fail(s, expected, "there is no instance %q%s", r.keyOf(s), r.otherKeys())
+		return nil, r.fail(s, expected, "%s", r.missing(to))
 	}
 	return i, nil
 }
 
-// otherKeys names the instances that there are.
-func (r *runner) otherKeys() string {
-	keys := r.world.Keys()
-	if len(keys) == 0 {
-		return ""
+// missing says that there is no such instance, and which there are.
+func (r *runner) missing(to topology.Address) string {
+	text := fmt.Sprintf("there is no instance %q", to.Key)
+	if to.Workflow != r.plans[0].Definition().Name {
+		text += " of " + to.Workflow
 	}
-	return "; there is " + shortList(keys)
+	var names []string
+	for _, i := range r.world.Instances {
+		if i.Desk == "" {
+			names = append(names, i.Address().String())
+		}
+	}
+	if len(names) == 0 {
+		return text
+	}
+	slices.Sort(names)
+	return text + "; there is " + shortList(names)
 }
 
 func (r *runner) at(s *Step) *Failure {
@@ -270,15 +285,15 @@ func (r *runner) end(s *Step) *Failure {
 		return failure
 	}
 	expected := strings.Join(s.Texts, " ")
-	status, failed := r.ended(r.keyOf(s))
+	status, failed := r.ended(r.address(s))
 	if status != s.Texts[0] || len(s.Texts) > 1 && failed != s.Texts[1] {
 		return r.fail(s, expected, "%s", strings.TrimSpace(status+" "+failed))
 	}
 	return nil
 }
 
-func (r *runner) ended(key string) (status, failed string) {
-	if i := r.world.Instance(key); i != nil {
+func (r *runner) ended(to topology.Address) (status, failed string) {
+	if i := r.world.At(to); i != nil {
 		if i.Failure != nil {
 			failed = i.Failure.Name
 		}
@@ -289,13 +304,13 @@ func (r *runner) ended(key string) (status, failed string) {
 	}
 	for _, d := range slices.Backward(r.last) {
 		for _, step := range d.Decision.Trace {
-			if d.Key == key && step.Kind == "end" {
+			if d.To == to && step.Kind == "end" {
 				status, failed, _ = strings.Cut(step.Text, " ")
 				return status, failed
 			}
 		}
 	}
-	return fmt.Sprintf("there is no instance %q%s", key, r.otherKeys()), ""
+	return r.missing(to), ""
 }
 
 // incident expects that the instance has stopped: with `fault.expression`, or

@@ -51,14 +51,15 @@ type runner struct {
 	told   bytes.Buffer
 	teller *Teller // nil: nobody listens
 
-	key     string     // of the last `in`
-	pending []emission // what no `out` or `run` has listed yet
-	open    []stop     // incidents and dead letters that nobody has expected yet
-	last    []Decided  // of the last thing that happened
+	key      string             // of the last `in`
+	pending  []emission         // what no `out` or `run` has listed yet
+	open     []stop             // incidents and dead letters that nobody has expected yet
+	children []*topology.Letter // that began those which are waited for and are not here, oldest first
+	last     []Decided          // of the last thing that happened
 }
 
 func (t Test) newRunner(seen func(Decided), plans []*topology.Plan) *runner {
-	return &runner{test: t, plans: plans, world: New(plans[0]), seen: seen}
+	return &runner{test: t, plans: plans, world: New(plans[0], plans[1:]...), seen: seen}
 }
 
 func (r *runner) tell() { r.teller = NewTeller(&r.told) }
@@ -129,17 +130,39 @@ func (r *runner) happens(s *Step) *Failure {
 		return failure
 	}
 	r.last = decided
-	for _, d := range decided {
-		r.pending = append(r.pending, emissionsOf(d)...)
-		r.open = append(r.open, stopsOf(d)...)
-		if r.seen != nil {
-			r.seen(d)
-		}
+	for i := range decided {
+		r.note(&decided[i])
 	}
 	if r.teller != nil {
 		r.teller.Tell(decided)
 	}
 	return nil
+}
+
+// note keeps of a decision what later lines may ask for.
+func (r *runner) note(d *Decided) {
+	r.pending = append(r.pending, emissionsOf(d)...)
+	r.open = append(r.open, stopsOf(d)...)
+	for i := range d.Decision.Letters {
+		r.noteLetter(&d.Decision.Letters[i])
+	}
+	if begun := d.Input.Letter; begun != nil && begun.Kind == topology.LetterBegin && d.Decision.Outcome == topology.Started {
+		r.key = d.Key
+	}
+	if r.seen != nil {
+		r.seen(*d)
+	}
+}
+
+// noteLetter keeps who waits for a child that is not here.
+func (r *runner) noteLetter(l *topology.Letter) {
+	switch {
+	case planNamed(r.plans, l.To.Workflow) != nil:
+	case l.Kind == topology.LetterRun && l.Awaited:
+		r.children = append(r.children, l)
+	case l.Kind == topology.LetterCancel:
+		r.children = slices.DeleteFunc(r.children, func(child *topology.Letter) bool { return child.Command == l.Command })
+	}
 }
 
 // told is how a transcript tells what happens in a line.
@@ -164,7 +187,7 @@ func (r *runner) play(s *Step) ([]Decided, *Failure) {
 	case wordAfter:
 		decided, err = r.world.After(s.After)
 	case wordAct:
-		decided, err = r.world.Act(r.keyOf(s), s.Act)
+		decided, err = r.world.ActAt(r.address(s), s.Act)
 	default:
 		return r.playChild(s)
 	}
@@ -175,7 +198,7 @@ func (r *runner) play(s *Step) ([]Decided, *Failure) {
 }
 
 func (r *runner) incoming(s *Step) ([]Decided, *Failure) {
-	in := Incoming{Message: s.Message, Payload: s.Payload, Key: s.Key}
+	in := Incoming{Message: s.Message, Workflow: s.Workflow, Payload: s.Payload, Key: s.Key}
 	if s.Headers.Len() > 0 {
 		in.Headers = make(map[string]string, s.Headers.Len())
 		for name, v := range s.Headers.All() {
@@ -193,10 +216,19 @@ func (r *runner) incoming(s *Step) ([]Decided, *Failure) {
 	if err != nil {
 		return nil, r.fail(s, "something that can happen", "%v", err)
 	}
-	if len(decided) > 0 && decided[0].Key != "" {
-		r.key = decided[0].Key
-	}
+	r.key = keyOf(decided, r.key)
 	return decided, nil
+}
+
+// keyOf is the key of the first instance that was decided about, a desk being
+// none; that of before if there is none.
+func keyOf(decided []Decided, before string) string {
+	for i := range decided {
+		if d := &decided[i]; d.To.Desk == "" && d.Key != "" {
+			return d.Key
+		}
+	}
+	return before
 }
 
 func headerText(v value.Value) string {
@@ -216,12 +248,16 @@ func (r *runner) commandOf(step string) (string, bool) {
 	return "", false
 }
 
-// keyOf is the key of the instance that a line speaks of.
-func (r *runner) keyOf(s *Step) string {
-	if s.Key != "" {
-		return s.Key
+// address is the instance that a line speaks of.
+func (r *runner) address(s *Step) topology.Address {
+	to := topology.Address{Workflow: s.Workflow, Key: s.Key}
+	if to.Workflow == "" {
+		to.Workflow = r.plans[0].Definition().Name
 	}
-	return r.key
+	if to.Key == "" {
+		to.Key = r.key
+	}
+	return to
 }
 
 // table sets rows of tables; a row that is null is removed.
@@ -236,9 +272,58 @@ func (r *runner) table(s *Step) {
 	}
 }
 
-// playChild is the outcome of a child whose workflow is not here.
+// playChild plays the outcome of a child whose workflow is not here.
 func (r *runner) playChild(s *Step) ([]Decided, *Failure) {
-	return nil, r.fail(s, "a child that is waited for", "there is none")
+	fits := slices.DeleteFunc(slices.Clone(r.children), func(l *topology.Letter) bool { return !s.Child.is(l.To) })
+	if len(fits) != 1 {
+		return nil, r.fail(s, "one child that is waited for: "+s.Child.named(), "%s", r.waitedFor(fits))
+	}
+	begun := fits[0]
+	r.children = slices.DeleteFunc(r.children, func(l *topology.Letter) bool { return l == begun })
+	outcome := topology.Letter{Kind: topology.LetterOutcome, To: begun.From, From: begun.To, Command: begun.Command, Status: s.Child.Status, Value: s.Child.Output}
+	if s.Child.Failure != nil {
+		failure := *s.Child.Failure
+		failure.At = r.world.Now
+		outcome.Failure = &failure
+	}
+	decided, err := r.world.Deliver(outcome)
+	if err != nil {
+		return nil, r.fail(s, "something that can happen", "%v", err)
+	}
+	return decided, nil
+}
+
+// waitedFor says which children are waited for: those that fit, if they are too
+// many, or all.
+func (r *runner) waitedFor(fits []*topology.Letter) string {
+	if len(fits) == 0 {
+		fits = r.children
+	}
+	if len(fits) == 0 {
+		return "none is waited for"
+	}
+	var names []string
+	for _, l := range fits {
+		names = append(names, l.To.String())
+	}
+	return shortList(names)
+}
+
+// is reports whether c may be the child at an address.
+func (c *Child) is(to topology.Address) bool {
+	return (c.Workflow == "" || c.Workflow == to.Workflow) && (c.Key == "" || c.Key == to.Key)
+}
+
+func (c *Child) named() string {
+	switch {
+	case c.Workflow == "" && c.Key == "":
+		return "whichever"
+	case c.Key == "":
+		return c.Workflow
+	case c.Workflow == "":
+		return "key " + c.Key
+	}
+	return c.Workflow + "/" + c.Key
 }
 
 func (c *Child) text() string {

@@ -26,6 +26,7 @@ type World struct {
 	// the next decision gets instead: what came back from a store.
 	Store func(*topology.Instance) (*topology.Instance, error)
 
+	readers []*topology.Plan // all Plans, in the order in which they get records: Plan, then the others
 	offsets map[string]int64 // by topic: the next one
 	rows    rows
 }
@@ -48,7 +49,8 @@ type Decided struct {
 // New returns a World without instances. Schedules begin to count.
 func New(plan *topology.Plan, others ...*topology.Plan) *World {
 	w := &World{Plan: plan, Plans: map[string]*topology.Plan{}, Now: Start, Instances: map[string]*topology.Instance{}, offsets: map[string]int64{}}
-	for _, p := range append(others, plan) {
+	w.readers = append([]*topology.Plan{plan}, others...)
+	for _, p := range w.readers {
 		name := p.Definition().Name
 		w.Plans[name] = p
 		to := topology.ScheduleAddress(name)
@@ -60,7 +62,10 @@ func New(plan *topology.Plan, others ...*topology.Plan) *World {
 }
 
 // Instance returns the instance of the Plan under a key, or nil.
-func (w *World) Instance(key string) *topology.Instance { return w.Instances[w.address(key).String()] }
+func (w *World) Instance(key string) *topology.Instance { return w.At(w.address(key)) }
+
+// At returns the instance, or the desk, that is kept under an address, or nil.
+func (w *World) At(to topology.Address) *topology.Instance { return w.Instances[to.String()] }
 
 func (w *World) address(key string) topology.Address {
 	return topology.Address{Workflow: w.Plan.Definition().Name, Key: key}
@@ -68,35 +73,53 @@ func (w *World) address(key string) topology.Address {
 
 // Incoming is a record that comes in.
 type Incoming struct {
-	Message string // its name in the definition
-	Payload value.Value
-	Key     string // of the record; "" is none
-	Headers map[string]string
-	Echo    string // a rondo-command-id that the service sends along; "" for none
+	Message  string // its name in a definition
+	Workflow string // in that of which; "": the first of the Plans that has it
+	Payload  value.Value
+	Key      string // of the record; "" is none
+	Headers  map[string]string
+	Echo     string // a rondo-command-id that the service sends along; "" for none
 }
 
 // In lets a record come in and returns what was decided: one decision for each
-// instance that it is for, and those that followed from them at once.
+// instance of each workflow that it is for, and those that followed from them at
+// once.
 func (w *World) In(in Incoming) ([]Decided, error) {
-	message := w.message(in.Message)
+	message := w.message(in)
 	if message == nil {
 		return nil, fmt.Errorf("the workflow has no message %q", in.Message)
 	}
 	record := w.record(message, in)
-	match, ok := w.Plan.Match(record)
+	var out []Decided
+	for _, p := range w.readers {
+		decided, err := w.comes(p, record)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, decided...)
+	}
+	if len(out) == 0 {
+		return []Decided{{At: w.Now, Decision: topology.Decision{Outcome: topology.Ignored}}}, nil
+	}
+	return out, nil
+}
+
+// comes lets a record come to a workflow.
+func (w *World) comes(p *topology.Plan, record *topology.Record) ([]Decided, error) {
+	match, ok := p.Match(record)
 	switch {
 	case !ok:
-		return []Decided{{At: w.Now, Decision: topology.Decision{Outcome: topology.Ignored}}}, nil
+		return nil, nil
 	case match.Dead != nil:
 		return w.dead("", match.Dead), nil
 	}
 	var out []Decided
 	for _, key := range match.Keys {
-		event, dead := w.Plan.Event(match, record)
+		event, dead := p.Event(match, record)
 		if dead != nil {
 			return append(out, w.dead(key, dead)...), nil
 		}
-		decided, err := w.decide(match.Address(w.Plan.Definition().Name, key), topology.Input{Event: event})
+		decided, err := w.decide(match.Address(p.Definition().Name, key), topology.Input{Event: event})
 		if err != nil {
 			return nil, err
 		}
@@ -105,10 +128,15 @@ func (w *World) In(in Incoming) ([]Decided, error) {
 	return out, nil
 }
 
-func (w *World) message(name string) *topology.Message {
-	for _, m := range w.Plan.Definition().Messages {
-		if m.Name == name {
-			return m
+func (w *World) message(in Incoming) *topology.Message {
+	for _, p := range w.readers {
+		if in.Workflow != "" && in.Workflow != p.Definition().Name {
+			continue
+		}
+		for _, m := range p.Definition().Messages {
+			if m.Name == in.Message {
+				return m
+			}
 		}
 	}
 	return nil
@@ -146,7 +174,12 @@ func (w *World) dead(key string, why *topology.DeadLetter) []Decided {
 
 // Act lets an operator act on an instance.
 func (w *World) Act(key string, act *topology.Act) ([]Decided, error) {
-	return w.decide(w.address(key), topology.Input{Act: act})
+	return w.ActAt(w.address(key), act)
+}
+
+// ActAt is Act on an instance of any workflow.
+func (w *World) ActAt(to topology.Address, act *topology.Act) ([]Decided, error) {
+	return w.decide(to, topology.Input{Act: act})
 }
 
 // Deliver lets a letter come that was written somewhere else.
