@@ -305,7 +305,7 @@ func (b *batch) historyInput(d decisionOf) schemas.HistoryInput {
 	}
 	if kept := d.decision.Event; kept != nil {
 		in.Kind, in.Record = schemas.InputEvent, &kept.Record
-		in.PayloadOmitted = "the instance had kept the event since it came"
+		in.PayloadOmitted = schemas.PayloadKept
 		return in
 	}
 	if d.source == nil {

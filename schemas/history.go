@@ -64,6 +64,10 @@ type HistoryInput struct {
 	Letter         *topology.Letter
 }
 
+// PayloadKept is the PayloadOmitted of an event that the instance had kept: it
+// is in the decision that kept it.
+const PayloadKept = "the instance had kept the event since it came"
+
 // HistoryCommand is a command that was sent, without its payload.
 type HistoryCommand struct {
 	ID          string

@@ -77,6 +77,16 @@ func (w *Wire) Carry(ctx context.Context, m *topology.Message, payload value.Val
 	return d.Payload, err
 }
 
+// Read decodes the value of a record of one of the definition's topics.
+func (w *Wire) Read(ctx context.Context, raw Raw) (value.Value, error) {
+	reader := w.readers[raw.Topic]
+	if reader == nil {
+		return nil, fmt.Errorf("no message of the definition is in the topic %s", raw.Topic)
+	}
+	d, err := reader.Decode(ctx, raw)
+	return d.Payload, err
+}
+
 // written replaces the texts that stand for values of other kinds. What does not
 // fit stays as it is: encoding says so better.
 func written(n *node, v value.Value) value.Value {

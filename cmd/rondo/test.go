@@ -42,11 +42,23 @@ configuration says where the registry is.`,
 	flags.StringVar(&t.junit, "junit", "", "also write JUnit XML into this file")
 	flags.BoolVar(&t.json, "json", false, "the same as -o json")
 	flags.BoolVar(&t.text.Transcripts, "transcript", false, "also print what happens in the tests that pass")
-	flags.StringVarP(&t.config, "config", "c", "", "configuration file that names the schema registry")
+	recorded := flags.String("record", "", "print the history of a real instance, WORKFLOW/KEY, as a file of tests; needs --config, or --app and --brokers")
+	application := addApplicationFlags(cmd)
+	flags.Lookup("config").Usage = "configuration file, for the schema registry and for --record"
 	output := outputFlag(cmd, "form of the report: text or json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkOutput(*output); err != nil {
 			return err
+		}
+		if *recorded != "" {
+			cfg, err := application.load()
+			if err != nil {
+				return err
+			}
+			return record(cmd.Context(), cfg, *recorded, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		}
+		if flags.Changed("config") {
+			t.config = *application.config
 		}
 		t.json = t.json || *output == "json"
 		t.stdout, t.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()

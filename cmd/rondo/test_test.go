@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"rondo/internal/kafkatest"
 )
 
 // TestExamplesReachEverything runs the scripts of every example: together they
@@ -255,4 +257,33 @@ func TestThePagesShowTestsThatPass(t *testing.T) {
 	if r := rondo(t, "test"); r.code != exitDone || !strings.Contains(r.stdout, "PASS: 2 tests in 2 files, 19 lines") {
 		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
+}
+
+// TestAHistoryBecomesATest: what a real instance has seen is printed as a script,
+// which passes.
+func TestAHistoryBecomesATest(t *testing.T) {
+	cluster := kafkatest.Embedded(t, 1)
+	withNode(t, cluster)
+	instance := []string{"--workflow", "parcel", "--key", "o-1"}
+	for _, act := range [][]string{{"set", "--data", `{"tries": 2}`, "--reason", "by hand"}, {"cancel", "--reason", "enough"}} {
+		if r := rondo(t, append(append([]string{"act"}, act...), instance...)...); r.code != exitDone {
+			t.Fatalf("%+v", r)
+		}
+	}
+	r := rondo(t, "test", "--record", "parcel/o-1")
+	if r.code != exitDone || r.stderr != "" {
+		t.Fatalf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	for _, line := range []string{"workflow: parcel.yaml # version 1", "in:  {Ordered: {id: o-1", "out: {Send: {id: o-1}}",
+		`act: {set: {tries: 2}}`, `act: {cancel: {reason: enough}}`, "end: cancelled"} {
+		if !strings.Contains(r.stdout, line) {
+			t.Errorf("nothing of %q in\n%s", line, r.stdout)
+		}
+	}
+	write(t, "recorded.test.yaml", r.stdout)
+	if again := rondo(t, "test", "recorded.test.yaml"); again.code != exitDone {
+		t.Errorf("exit code %d\n%s\n%s", again.code, again.stdout, r.stdout)
+	}
+	rondo(t, "test", "--record", "parcel/nobody").want(t, exitFailed, "rondo: the history knows nothing of parcel/nobody")
+	rondo(t, "test", "--record", "parcel").want(t, exitUsage, "rondo: --record parcel names no instance: write WORKFLOW/KEY, as checkout/o-1")
 }

@@ -24,10 +24,15 @@ type Happening struct {
 	Lookups []topology.Lookup // the rows that were found then
 }
 
-// Record plays what has happened and returns it as a test (an item of `tests`),
-// with what the workflow does as what is expected. It fails for what cannot
-// happen in a script.
-func Record(name string, happened []Happening, plans ...*topology.Plan) ([]byte, error) {
+// Recording is a test that was made of what has happened.
+type Recording struct {
+	Text []byte // an item of `tests`
+	Sent []Sent // by the workflow, while it was played
+}
+
+// Record plays what has happened and returns it as a test, with what the
+// workflow does as what is expected. It fails for what cannot happen in a script.
+func Record(name string, happened []Happening, plans ...*topology.Plan) (*Recording, error) {
 	r := &recorder{runner: Test{Name: name}.newRunner(nil, plans)}
 	fmt.Fprintf(&r.out, "  - name: %s\n    script:\n", yamlText(name))
 	for i, h := range happened {
@@ -41,7 +46,7 @@ func Record(name string, happened []Happening, plans ...*topology.Plan) ([]byte,
 		}
 	}
 	r.standing()
-	return r.out.Bytes(), nil
+	return &Recording{r.out.Bytes(), r.world.Sent}, nil
 }
 
 // recorder writes a script while it is played.

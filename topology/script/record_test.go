@@ -40,10 +40,11 @@ func replays(t *testing.T, test script.Test, plan *topology.Plan, lookups ...top
 	t.Helper()
 	all := happened(t, test)
 	all[0].Lookups = lookups
-	text, err := script.Record(test.Name, all, plan)
+	recording, err := script.Record(test.Name, all, plan)
 	if err != nil {
 		t.Fatal(err)
 	}
+	text := recording.Text
 	suite, found := script.Parse("x.test.yaml", append([]byte("workflow: w.yaml\ntests:\n"), text...))
 	if suite == nil {
 		t.Fatalf("%v\n%s", found, text)
@@ -134,6 +135,6 @@ func TestWhatCannotBePlayedIsNotRecorded(t *testing.T) {
 	plan := compileText(t, orderWorkflow)
 	if text, err := script.Record("n", []script.Happening{{At: 1, In: &script.Incoming{Message: "Nothing"}}}, plan); err == nil ||
 		!strings.Contains(err.Error(), "input 1 of the history cannot be played") {
-		t.Errorf("%s, %v", text, err)
+		t.Errorf("%v, %v", text, err)
 	}
 }
