@@ -38,6 +38,7 @@ func Compile(def *Definition, options Options) (*Plan, diag.List) {
 	c.settings()
 	c.schedule()
 	c.correlations()
+	c.migration()
 	c.resolve()
 	c.routes()
 	c.checkScopes()

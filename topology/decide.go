@@ -34,9 +34,15 @@ func (p *Plan) Decide(inst *Instance, key string, in Input) (d Decision) {
 	return pass.decision(in)
 }
 
+// migrates reports whether an act is what brings an instance to this version.
+func (in Input) migrates() bool { return in.Act != nil && in.Act.Kind == ActMigrate }
+
 // canDecide breaks the pass off if the instance is not one that this definition can
 // decide on. One that is stopped keeps what comes, and can be terminated.
 func (p *pass) canDecide(in Input) bool {
+	if in.migrates() {
+		return true // what it stands at is compared with both versions
+	}
 	unfit := p.unfit()
 	switch {
 	case unfit == nil:

@@ -53,8 +53,14 @@ func (p *pass) act(a *Act) {
 		p.actRetry(order{raise: actFailure(a, p.at)})
 	case ActSet:
 		p.actSet(a)
+	case ActShift:
+		p.actShift()
+	case ActJump:
+		p.actJump(a)
+	case ActMigrate:
+		p.actMigrate(p.older)
 	default:
-		p.refuse("cannot do %q: acts are cancel, terminate, pause, resume, retry, skip, fail and set", a.Kind)
+		p.refuse("cannot do %q: acts are cancel, terminate, pause, resume, shift, retry, skip, fail, set, jump and migrate", a.Kind)
 	}
 }
 
@@ -98,7 +104,7 @@ func (p *pass) giveUpCause() {
 // awaken lets an instance that was stopped go on.
 func (p *pass) awaken() {
 	inst := p.edit()
-	inst.Incident = nil
+	inst.Incident, inst.Stopped = nil, 0
 	inst.Status = StatusRunning
 	if p.isUndoing() {
 		inst.Status = StatusCompensating
@@ -110,7 +116,8 @@ func (p *pass) actPause() {
 		p.refuse("is stopped already (%s)", p.inst.Status)
 		return
 	}
-	p.edit().Status = StatusPaused
+	inst := p.edit()
+	inst.Status, inst.Stopped = StatusPaused, p.at
 }
 
 func (p *pass) actResume() {

@@ -24,6 +24,7 @@ type pass struct {
 	key    string
 	at     Instant
 	tables Tables // nil: none
+	older  *Plan  // of an act `migrate`
 	out    Decision
 
 	own     []*Branch // branches that were copied, or begun, in this pass
@@ -56,7 +57,7 @@ type order struct {
 }
 
 func newPass(plan *Plan, inst *Instance, key string, in Input) *pass {
-	p := &pass{plan: plan, was: inst, base: inst, inst: inst, key: key, at: in.At, tables: in.Tables}
+	p := &pass{plan: plan, was: inst, base: inst, inst: inst, key: key, at: in.At, tables: in.Tables, older: in.Older}
 	if inst != nil {
 		p.at = max(in.At, inst.At) // time never goes back
 	}

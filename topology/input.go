@@ -62,6 +62,10 @@ type Input struct {
 	Act    *Act
 	Letter *Letter
 
+	// Older is, for the act `migrate`, the plan of the version that the instance has
+	// now. The act is decided by the plan of the version that it shall have.
+	Older *Plan
+
 	// Tables are the rows that `lookup` finds; nil: none. They are part of the
 	// input: the same rows give the same decision (Decision.Lookups).
 	Tables Tables

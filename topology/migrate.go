@@ -38,6 +38,7 @@ func (p *Plan) CanMigrate(from *Plan, i *Instance) Migrating {
 		for _, b := range i.Branches {
 			m.judge(from, p, b)
 		}
+		m.judgeRest(p, i)
 	}
 	return m
 }
@@ -70,6 +71,24 @@ func (m *Migrating) judge(from, to *Plan, b *Branch) {
 			m.refuse("stands at %s, %s, and in version %d %s is %s: map it to another step in migrate.steps",
 				f.Place, old.actionKind(), to.definition.Version, place, here.actionKind())
 		}
+	}
+}
+
+// judgeRest looks at what is to be entered, and what is to be undone if it comes to
+// that: by this version's compensation, for a plan decides alone.
+func (m *Migrating) judgeRest(to *Plan, i *Instance) {
+	for _, b := range i.Branches {
+		if b.Next != "" && to.nodes[to.placeOf(b.Next)] == nil {
+			m.refuse("is to enter %s, and version %d has no such step: map it in migrate.steps", b.Next, to.definition.Version)
+		}
+	}
+	for _, e := range i.Entries {
+		if n := to.nodes[to.placeOf(e.Place)]; n == nil || n.undo == nil {
+			m.refuse("has done %s, which version %d cannot undo: give it a compensation there", e.Place, to.definition.Version)
+		}
+	}
+	if i.Status == StatusIncident && len(m.Afresh) > 0 {
+		m.refuse("is an incident, and %s would be entered anew: see to the incident first", m.Afresh[0].Old)
 	}
 }
 

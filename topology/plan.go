@@ -22,10 +22,11 @@ type Plan struct {
 
 	top        *list
 	start      []*rule
-	child      []*node   // alternatives of `start: {run: …}`
-	schedule   *schedule // nil: none
-	correlates []string  // variables by which instances are known, sorted
-	scheduled  []*node   // the reaction to a firing of the schedule
+	child      []*node      // alternatives of `start: {run: …}`
+	migrated   []assignment // the `set` of `migrate`
+	schedule   *schedule    // nil: none
+	correlates []string     // variables by which instances are known, sorted
+	scheduled  []*node      // the reaction to a firing of the schedule
 	anytime    []*rule
 	catch      []*rule
 	uncaught   *node // what is done about an error that nothing catches
