@@ -22,6 +22,7 @@ type Wire func(workflow string, m *topology.Message, payload value.Value) (value
 // them; a nil wire leaves them as they are.
 func (s *Suite) Check(wire Wire, plans ...*topology.Plan) diag.List {
 	c := &checker{reporter: reporter{file: s.File}, wire: wire, plans: plans}
+	c.distinct(s)
 	for i := range s.Tests {
 		for j := range s.Tests[i].Steps {
 			c.step(&s.Tests[i].Steps[j])
@@ -34,6 +35,17 @@ type checker struct {
 	reporter
 	wire  Wire
 	plans []*topology.Plan
+}
+
+// distinct reports files that are the same workflow: a line could mean either.
+func (c *checker) distinct(s *Suite) {
+	for i, p := range c.plans {
+		if name := p.Definition().Name; planNamed(c.plans[:i], name) != nil && i < len(s.Files()) {
+			named := s.Files()[i]
+			c.report(&yaml.Node{Kind: yaml.ScalarNode, Value: named.Name, Line: named.Pos.Line, Column: named.Pos.Column},
+				"the workflow `%s` is named already", name).Help = "a file of tests is about one version of each workflow"
+		}
+	}
 }
 
 func (c *checker) step(s *Step) {

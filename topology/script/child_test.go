@@ -152,3 +152,49 @@ func TestSchedulesFireAsTimePasses(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestAWorkflowIsNamedOnce(t *testing.T) {
+	suite, found := script.Parse("x.test.yaml", []byte("workflow: order.yaml\nworkflows: [billing.yaml, order2.yaml]\ntests: []"))
+	if suite == nil {
+		t.Fatal(found)
+	}
+	order := compileText(t, orderWorkflow)
+	wantFindings(t, suite.Check(nil, order, compileText(t, billingWorkflow), order),
+		"2:27: the workflow order is named already (a file of tests is about one version of each workflow)")
+}
+
+// TestChildrenAndSchedulesAreCovered: every spot of a child and of a workflow
+// with a schedule is reached under the name that the plan gives it.
+func TestChildrenAndSchedulesAreCovered(t *testing.T) {
+	order, billing, daily := compileText(t, orderWorkflow), compileText(t, billingWorkflow), compileText(t, dailyWorkflow)
+	const begun = "in: {Placed: {id: o-1, amount: 30}}\nrun: billing\nout: {Write: {}}\n"
+	reached := map[string]bool{}
+	for _, c := range []struct {
+		lines string
+		plans []*topology.Plan
+	}{
+		{begun + "in: {Written: {id: o-1-b, number: 7}}\nout: {Done: {}}", []*topology.Plan{order, billing}},
+		{begun + "after: 1h", []*topology.Plan{order, billing}},
+		{"after: 1d\nout: {Report: {}}", []*topology.Plan{daily}},
+	} {
+		suite, found := script.Parse("x.test.yaml", []byte("workflow: w\ntests:\n- name: n\n  script:\n  - "+strings.ReplaceAll(c.lines, "\n", "\n  - ")))
+		if suite == nil {
+			t.Fatal(found)
+		}
+		failure := suite.Tests[0].Play(func(d script.Decided) {
+			for _, name := range d.Decision.Reached() {
+				reached[d.To.Workflow+" "+name] = true
+			}
+		}, c.plans...)
+		if failure != nil {
+			t.Error(failure)
+		}
+	}
+	for _, plan := range []*topology.Plan{order, billing, daily} {
+		for _, spot := range plan.Spots() {
+			if name := plan.Definition().Name + " " + spot.Name; !reached[name] {
+				t.Errorf("%s is not reached", name)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -291,6 +292,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// BenchmarkScript plays the checkout's scripts; an operation is all of them.
 func BenchmarkScript(b *testing.B) {
 	src, err := os.ReadFile("../../examples/checkout/checkout.test.yaml")
 	if err != nil {
@@ -299,6 +301,8 @@ func BenchmarkScript(b *testing.B) {
 	suite, _ := script.Parse("checkout.test.yaml", src)
 	plan := planOf(b, "../../examples/checkout/checkout.yaml")
 	steps := 0
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	for b.Loop() {
 		for _, test := range suite.Tests {
 			steps += len(test.Steps)
@@ -307,5 +311,8 @@ func BenchmarkScript(b *testing.B) {
 			}
 		}
 	}
+	runtime.ReadMemStats(&after)
 	b.ReportMetric(float64(steps)/b.Elapsed().Seconds(), "steps/s")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(steps), "ns/step")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(steps), "allocs/step")
 }
