@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,6 +51,9 @@ func definitionNames(paths []string) ([]string, error) {
 	var out []string
 	for _, path := range paths {
 		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, noSuchFile(path)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read the definition: %w", err)
 		}
@@ -68,6 +72,24 @@ func definitionNames(paths []string) ([]string, error) {
 		}
 	}
 	return slices.Compact(out), nil
+}
+
+// noSuchFile says what to do about a file that is not there: it may be misspelt.
+func noSuchFile(path string) error {
+	var names []string
+	entries, err := os.ReadDir(filepath.Dir(path))
+	for _, e := range entries {
+		if e.IsDir() || isDefinition(e.Name()) {
+			names = append(names, filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("there is no file or folder %s, nor the folder that it would be in: is the path right from here?", path)
+	}
+	if near, ok := diag.Suggest(filepath.Clean(path), names); ok {
+		return fmt.Errorf("there is no file or folder %s: did you mean %s?", path, near)
+	}
+	return fmt.Errorf("there is no file or folder %s: name a workflow file (YAML), or a folder with some", path)
 }
 
 // isDefinition tells workflow files from tests and configurations by name.

@@ -104,7 +104,7 @@ do:
 var wrongFile = strings.NewReplacer("await: {Sent:", "await: {Snet:").Replace(parcelFile)
 
 func TestGoldenHelp(t *testing.T) {
-	for _, command := range []string{"", "demo", "demo services", "serve", "dev", "deploy", "validate", "test", "topics", "topics plan", "topics apply", "explain", "version", "fmt", "schema", "init", "graph"} {
+	for _, command := range []string{"", "demo", "demo services", "serve", "dev", "deploy", "check", "test", "topics", "topics plan", "topics apply", "explain", "version", "fmt", "schema", "init", "graph"} {
 		t.Run(command, func(t *testing.T) {
 			r := rondo(t, append(strings.Fields(command), "--help")...)
 			if r.code != exitDone || r.stderr != "" {
@@ -128,9 +128,10 @@ func TestACommandLineThatIsWrongGetsOneSentence(t *testing.T) {
 		{"serve --log-level loud", "rondo: --log-level loud is not known: choose debug, info, warn or error"},
 		{"serve", "rondo: there is no configuration file rondo.yaml: write one with app and brokers, or name it with --config (docs/configuration.md)"},
 		{"deploy", "rondo: rondo deploy needs at least one FILE: see rondo deploy --help"},
-		{"validate", "rondo: rondo validate needs at least one FILE: see rondo validate --help"},
-		{"validate nothing.yaml", "rondo: read the definition: stat nothing.yaml: no such file or directory"},
-		{"validate -o xml parcel.yaml", "rondo: -o xml is not known: choose text or json"},
+		{"check", "rondo: rondo check needs at least one FILE: see rondo check --help"},
+		{"check nothing.yaml", "rondo: there is no file or folder nothing.yaml: name a workflow file (YAML), or a folder with some"},
+		{"check parcel.yml", "rondo: there is no file or folder parcel.yml: did you mean parcel.yaml?"},
+		{"check -o xml parcel.yaml", "rondo: -o xml is not known: choose text or json"},
 		{"explain unknown-mesage", "rondo: there is no code unknown-mesage: did you mean unknown-message?"},
 		{"test", "rondo: there is no file of tests (*.test.yaml) in [.]"},
 		{"test nowhere", "rondo: read the tests: stat nowhere: no such file or directory"},

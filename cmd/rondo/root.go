@@ -11,7 +11,7 @@ and undoes, exactly once.
 
 Try it:                  rondo demo
 Begin one of your own:   rondo init
-Write a workflow:        rondo validate FILE, rondo dev FOLDER
+Write a workflow:        rondo check FILE, rondo dev FOLDER
 Run it for real:         rondo topics plan, rondo topics apply, rondo serve
 Put a version into use:  rondo deploy FILE
 
@@ -38,7 +38,7 @@ func newRoot() *cobra.Command {
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newFmt(), newSchema(), newGraph(), newInit(), newTest(),
-		newDemo(), newDev(), newValidate(), newTopics(), newServe(), newDeploy(), newExplain(), newVersion(),
+		newDemo(), newDev(), newCheck(), newTopics(), newServe(), newDeploy(), newExplain(), newVersion(),
 		newAct(), newInstances(), newHistory(), newDLQ(), newMigrate(),
 	}
 }
