@@ -479,7 +479,29 @@ func (b *batch) consumeAct(ctx context.Context, message schemas.Inbox, record *k
 		return err
 	}
 	in := topology.Input{At: b.tenure.now(), Act: message.Act}
+	if message.Act.Kind == topology.ActMigrate {
+		target, dead := b.migrationTarget(message)
+		if dead != nil {
+			return b.bury(ctx, record, deadLetter{*dead, message.Workflow, message.Key})
+		}
+		plan, in.Older = target, plan
+	}
 	return b.decide(ctx, plan, to, instance, in, record)
+}
+
+// migrationTarget is the plan of the version to which an operator wants an instance
+// to move. One that is not deployed is not waited for: the operator has mistyped it.
+func (b *batch) migrationTarget(message schemas.Inbox) (*topology.Plan, *topology.DeadLetter) {
+	version, isWhole := message.Act.Data.(int64)
+	if isWhole {
+		if plan, ok := b.tenure.lane.shared.catalog.Plan(message.Workflow, int(version)); ok {
+			return plan, nil
+		}
+	}
+	return nil, &topology.DeadLetter{
+		Reason: "act-refused",
+		Text:   fmt.Sprintf("the instance %s cannot move to version %v: this node knows no such version of %s", message.Address(), message.Act.Data, message.Workflow),
+	}
 }
 
 // fire decides the timers of one instance that are due.

@@ -304,7 +304,22 @@ func TestMigrateSaysWhoCanMove(t *testing.T) {
 			t.Errorf("%s: %+v", args, r)
 		}
 	}
+	move := func(to string) result {
+		return rondo(t, "act", "migrate", "--workflow", "parcel", "--key", "o-1", "--to", to)
+	}
+	if r := move("9"); r.code != exitFailed || !strings.Contains(r.stderr, "refused: the instance parcel/o-1 cannot move to version 9: this node knows no such version of parcel (act-refused)") {
+		t.Errorf("to a version that is not there: %+v", r)
+	}
+	if r := move("3"); r.code != exitFailed || !strings.Contains(r.stderr, "version 3 has no step parcel") {
+		t.Errorf("to a version without the step: %+v", r)
+	}
 	if r := rondo(t, "migrate", "parcel", "--to", "2", "--key", "o-1", "--reason", "test"); r.code != exitDone || !strings.HasSuffix(r.stdout, "1 acts written\n") {
 		t.Errorf("%+v", r)
+	}
+	if r := move("2"); r.code != exitFailed || !strings.Contains(r.stderr, "has version 2 already") { // the batch's act stands before it
+		t.Errorf("once more: %+v", r)
+	}
+	if shown := lines(t, rondo(t, "instances", "list", "--json")); len(shown) != 1 || shown[0]["version"] != "2" {
+		t.Errorf("after the move: %v", shown)
 	}
 }
