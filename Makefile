@@ -44,9 +44,12 @@ demo: ## the checkout, end to end, with kills
 	$(GO) run ./cmd/rondo demo --orders $(ORDERS) --kill
 
 .PHONY: demo-check
-demo-check: build ## the demo with kills, checked: on the embedded broker and on a real Kafka
+demo-check: build ## the demos, checked: the checkout with kills on the embedded broker and on a real Kafka, the other stories in small
 	bin/rondo demo --orders $(ORDERS) --kill --json
 	scripts/with-kafka.sh bin/rondo demo --orders $(ORDERS) --kill --json --brokers {}
+	bin/rondo demo overheat-guard --machines 60 --rate 20 --json
+	bin/rondo demo best-execution --orders 600 --rate 60 --json
+	bin/rondo demo personalise --views 2000 --rate 200 --json
 
 .PHONY: bench
 bench: ## benchmarks of the packages

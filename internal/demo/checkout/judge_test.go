@@ -8,10 +8,11 @@ import (
 
 	"rondo/internal/demo/ledger"
 	"rondo/internal/demo/verdict"
+	"rondo/internal/demo/verdict/verdicttest"
 )
 
 func TestFlawlessRunIsClean(t *testing.T) {
-	r := Judge(&newBook(t).books)
+	r := judge(newShopBook(t))
 	if !r.Clean() {
 		t.Fatalf("violations in a flawless run: %v", r.Violations)
 	}
@@ -23,308 +24,268 @@ func TestFlawlessRunIsClean(t *testing.T) {
 
 // Each flaw is put into the flawless run alone, and must be found as exactly
 // the violations named here.
-var flaws = []struct {
-	name  string
-	flaw  func(s *book)
-	want  []verdict.Code
-	order string // of the first violation
-	at    string // place of the first violation; "" if it has none
-}{
+var flaws = []verdicttest.Flaw[shopBook]{
 	{
-		name:  "an order without any command is lost",
-		flaw:  func(s *book) { s.place("r-5") },
-		want:  []verdict.Code{verdict.Lost},
-		order: "r-5", at: "shop.orders/0/8",
+		Name: "an order without any command is lost",
+		Do:   func(s shopBook) { s.place("r-5") },
+		Want: []verdict.Code{verdict.Lost},
+		Key:  "r-5", At: "shop.orders/0/8",
 	},
 	{
-		name:  "an order without an outcome is unfinished",
-		flaw:  func(s *book) { s.without("c5") },
-		want:  []verdict.Code{verdict.Unfinished},
-		order: "r-1", at: "shop.orders/0/0",
+		Name: "an order without an outcome is unfinished",
+		Do:   func(s shopBook) { s.Without("c5") },
+		Want: []verdict.Code{verdict.Unfinished},
+		Key:  "r-1", At: "shop.orders/0/0",
 	},
 	{
-		name: "an order that completes and fails has two outcomes",
-		flaw: func(s *book) {
-			r := s.again("c5", 1)
+		Name: "an order that completes and fails has two outcomes",
+		Do: func(s shopBook) {
+			r := s.Again("c5", 1)
 			r.Headers["type"], r.Headers["rondo-command-id"], r.Headers["rondo-step"] = orderFailedType, "c6", "tell"
 		},
-		want:  []verdict.Code{verdict.TwoOutcomes},
-		order: "r-1", at: "shop.order-status/0/4",
+		Want: []verdict.Code{verdict.TwoOutcomes},
+		Key:  "r-1", At: "shop.order-status/0/4",
 	},
 	{
-		name:  "a command on its topic twice is a duplicate",
-		flaw:  func(s *book) { s.again("c4", 1) },
-		want:  []verdict.Code{verdict.DuplicateCommand},
-		order: "r-1", at: "shipping.commands/0/1",
+		Name: "a command on its topic twice is a duplicate",
+		Do:   func(s shopBook) { s.Again("c4", 1) },
+		Want: []verdict.Code{verdict.DuplicateCommand},
+		Key:  "r-1", At: "shipping.commands/0/1",
 	},
 	{
-		name:  "an outcome told twice is a duplicate",
-		flaw:  func(s *book) { s.again("d2", 1) },
-		want:  []verdict.Code{verdict.DuplicateCommand},
-		order: "r-2", at: "shop.order-status/0/4",
+		Name: "an outcome told twice is a duplicate",
+		Do:   func(s shopBook) { s.Again("d2", 1) },
+		Want: []verdict.Code{verdict.DuplicateCommand},
+		Key:  "r-2", At: "shop.order-status/0/4",
 	},
 	{
-		name:  "attempt 2 without attempt 1 is a gap",
-		flaw:  func(s *book) { s.without("c1", 1) },
-		want:  []verdict.Code{verdict.MissingAttempt},
-		order: "r-1", at: "inventory.commands/0/1",
+		Name: "attempt 2 without attempt 1 is a gap",
+		Do:   func(s shopBook) { s.Without("c1", 1) },
+		Want: []verdict.Code{verdict.MissingAttempt},
+		Key:  "r-1", At: "inventory.commands/0/1",
 	},
 	{
-		name: "attempt 3 behind attempt 1 is a gap",
-		flaw: func(s *book) {
-			s.find("c1", 2).Headers["rondo-attempt"] = "3"
+		Name: "attempt 3 behind attempt 1 is a gap",
+		Do: func(s shopBook) {
+			s.Find("c1", 2).Headers["rondo-attempt"] = "3"
 		},
-		want:  []verdict.Code{verdict.MissingAttempt},
-		order: "r-1", at: "inventory.commands/0/1",
+		Want: []verdict.Code{verdict.MissingAttempt},
+		Key:  "r-1", At: "inventory.commands/0/1",
 	},
 	{
-		name:  "an attempt with another payload is another command",
-		flaw:  func(s *book) { s.find("c1", 2).Value = []byte(`{"order_id":"r-1","items":[]}`) },
-		want:  []verdict.Code{verdict.ChangedCommand},
-		order: "r-1", at: "inventory.commands/0/1",
+		Name: "an attempt with another payload is another command",
+		Do:   func(s shopBook) { s.Find("c1", 2).Value = []byte(`{"order_id":"r-1","items":[]}`) },
+		Want: []verdict.Code{verdict.ChangedCommand},
+		Key:  "r-1", At: "inventory.commands/0/1",
 	},
 	{
-		name:  "a command without its id is refused",
-		flaw:  func(s *book) { delete(s.again("c4", 1).Headers, "rondo-command-id") },
-		want:  []verdict.Code{verdict.BadCommand},
-		order: "r-1", at: "shipping.commands/0/1",
+		Name: "a command without its id is refused",
+		Do:   func(s shopBook) { delete(s.Again("c4", 1).Headers, "rondo-command-id") },
+		Want: []verdict.Code{verdict.BadCommand},
+		Key:  "r-1", At: "shipping.commands/0/1",
 	},
 	{
-		name:  "a command for another key than its own is refused",
-		flaw:  func(s *book) { s.again("c4", 1).Headers["rondo-key"] = "r-9" },
-		want:  []verdict.Code{verdict.BadCommand},
-		order: "r-1", at: "shipping.commands/0/1",
+		Name: "a command for another key than its own is refused",
+		Do:   func(s shopBook) { s.Again("c4", 1).Headers["rondo-key"] = "r-9" },
+		Want: []verdict.Code{verdict.BadCommand},
+		Key:  "r-1", At: "shipping.commands/0/1",
 	},
 	{
-		name:  "an attempt that is no number is refused",
-		flaw:  func(s *book) { s.again("c4", 1).Headers["rondo-attempt"] = "0" },
-		want:  []verdict.Code{verdict.BadCommand},
-		order: "r-1", at: "shipping.commands/0/1",
+		Name: "an attempt that is no number is refused",
+		Do:   func(s shopBook) { s.Again("c4", 1).Headers["rondo-attempt"] = "0" },
+		Want: []verdict.Code{verdict.BadCommand},
+		Key:  "r-1", At: "shipping.commands/0/1",
 	},
 	{
-		name: "a second reservation under a new id is a second visit",
-		flaw: func(s *book) {
-			r := s.again("c1", 1)
+		Name: "a second reservation under a new id is a second visit",
+		Do: func(s shopBook) {
+			r := s.Again("c1", 1)
 			r.Headers["rondo-command-id"], r.Headers["rondo-cause"] = "c9", ""
 		},
-		want:  []verdict.Code{verdict.SecondVisit},
-		order: "r-1", at: "inventory.commands/0/7",
+		Want: []verdict.Code{verdict.SecondVisit},
+		Key:  "r-1", At: "inventory.commands/0/7",
 	},
 	{
-		name: "an input decided twice under new ids has its effect twice",
-		flaw: func(s *book) {
-			s.again("c2", 1).Headers["rondo-command-id"] = "c9"
+		Name: "an input decided twice under new ids has its effect twice",
+		Do: func(s shopBook) {
+			s.Again("c2", 1).Headers["rondo-command-id"] = "c9"
 		},
-		want:  []verdict.Code{verdict.SameEffectTwice},
-		order: "r-1", at: "payment.commands/0/7",
+		Want: []verdict.Code{verdict.SameEffectTwice},
+		Key:  "r-1", At: "payment.commands/0/7",
 	},
 	{
-		name:  "a command caused by a record that is not there has no cause",
-		flaw:  func(s *book) { s.find("c4", 1).Headers["rondo-cause"] = "payment.events/0/99" },
-		want:  []verdict.Code{verdict.NoCause},
-		order: "r-1", at: "shipping.commands/0/0",
+		Name: "a command caused by a record that is not there has no cause",
+		Do:   func(s shopBook) { s.Find("c4", 1).Headers["rondo-cause"] = "payment.events/0/99" },
+		Want: []verdict.Code{verdict.NoCause},
+		Key:  "r-1", At: "shipping.commands/0/0",
 	},
 	{
-		name:  "a command caused by another order's event has no cause",
-		flaw:  func(s *book) { s.find("c4", 1).Headers["rondo-cause"] = "shop.orders/0/3" },
-		want:  []verdict.Code{verdict.NoCause},
-		order: "r-1", at: "shipping.commands/0/0",
+		Name: "a command caused by another order's event has no cause",
+		Do:   func(s shopBook) { s.Find("c4", 1).Headers["rondo-cause"] = "shop.orders/0/3" },
+		Want: []verdict.Code{verdict.NoCause},
+		Key:  "r-1", At: "shipping.commands/0/0",
 	},
 	{
-		name: "a reservation of a failed order that nobody released is not undone",
-		flaw: func(s *book) {
-			s.without("e2")
-			s.withoutDeed("e2")
+		Name: "a reservation of a failed order that nobody released is not undone",
+		Do: func(s shopBook) {
+			s.Without("e2")
+			s.WithoutDeed("e2")
 		},
-		want:  []verdict.Code{verdict.NotUndone, verdict.NotUndone}, // the deed stands, and no compensation was sent
-		order: "r-3", at: "services.ledger/0/5",
+		Want: []verdict.Code{verdict.NotUndone, verdict.NotUndone}, // the deed stands, and no compensation was sent
+		Key:  "r-3", At: "services.ledger/0/5",
 	},
 	{
-		name:  "a refund that the payment service did not do is not undone",
-		flaw:  func(s *book) { s.withoutDeed("f3") },
-		want:  []verdict.Code{verdict.NotUndone},
-		order: "r-4", at: "services.ledger/0/11",
+		Name: "a refund that the payment service did not do is not undone",
+		Do:   func(s shopBook) { s.WithoutDeed("f3") },
+		Want: []verdict.Code{verdict.NotUndone},
+		Key:  "r-4", At: "services.ledger/0/11",
 	},
 	{
-		name: "a call in doubt without a compensation is not undone",
-		flaw: func(s *book) {
-			s.withoutDeed("f1") // the service never got it: nothing was done
-			s.without("f4")     // but the orchestrator could not know
-			s.withoutDeed("f4")
+		Name: "a call in doubt without a compensation is not undone",
+		Do: func(s shopBook) {
+			s.WithoutDeed("f1") // the service never got it: nothing was done
+			s.Without("f4")     // but the orchestrator could not know
+			s.WithoutDeed("f4")
 		},
-		want:  []verdict.Code{verdict.NotUndone},
-		order: "r-4", at: "inventory.commands/0/5",
+		Want: []verdict.Code{verdict.NotUndone},
+		Key:  "r-4", At: "inventory.commands/0/5",
 	},
 	{
-		name: "a command compensated twice under two ids is undone twice",
-		flaw: func(s *book) {
-			r := s.again("f4", 1)
+		Name: "a command compensated twice under two ids is undone twice",
+		Do: func(s shopBook) {
+			r := s.Again("f4", 1)
 			r.Headers["rondo-command-id"], r.Headers["rondo-cause"] = "f9", ""
 		},
-		want:  []verdict.Code{verdict.UndoneTwice},
-		order: "r-4", at: "inventory.commands/0/7",
+		Want: []verdict.Code{verdict.UndoneTwice},
+		Key:  "r-4", At: "inventory.commands/0/7",
 	},
 	{
-		name: "a compensation of a command that was never sent is refused",
-		flaw: func(s *book) {
-			s.find("f4", 1).Headers["rondo-compensates"] = "zz"
+		Name: "a compensation of a command that was never sent is refused",
+		Do: func(s shopBook) {
+			s.Find("f4", 1).Headers["rondo-compensates"] = "zz"
 		},
-		want:  []verdict.Code{verdict.BadCommand, verdict.NotUndone},
-		order: "r-4", at: "inventory.commands/0/6",
+		Want: []verdict.Code{verdict.BadCommand, verdict.NotUndone},
+		Key:  "r-4", At: "inventory.commands/0/6",
 	},
 	{
-		name: "a completed order that gave its reservation back holds none",
-		flaw: func(s *book) {
-			s.enter(ledger.Entry{Did: Released, Key: "r-1", Command: "x", Undoes: "c1"})
+		Name: "a completed order that gave its reservation back holds none",
+		Do: func(s shopBook) {
+			s.Enter(ledger.Entry{Did: Released, Key: "r-1", Command: "x", Undoes: "c1"})
 		},
-		want:  []verdict.Code{WrongHolding},
-		order: "r-1", at: "shop.order-status/0/0",
+		Want: []verdict.Code{WrongHolding},
+		Key:  "r-1", At: "shop.order-status/0/0",
 	},
 	{
-		name:  "a completed order without a payment holds none",
-		flaw:  func(s *book) { s.withoutDeed("c3") },
-		want:  []verdict.Code{WrongHolding},
-		order: "r-1", at: "shop.order-status/0/0",
+		Name: "a completed order without a payment holds none",
+		Do:   func(s shopBook) { s.WithoutDeed("c3") },
+		Want: []verdict.Code{WrongHolding},
+		Key:  "r-1", At: "shop.order-status/0/0",
 	},
 	{
-		name:  "a completed order that paid twice holds two payments",
-		flaw:  func(s *book) { s.deed("r-1", Captured, "c2", "pay-2") },
-		want:  []verdict.Code{WrongHolding},
-		order: "r-1", at: "services.ledger/0/14",
+		Name: "a completed order that paid twice holds two payments",
+		Do:   func(s shopBook) { s.deed("r-1", Captured, "c2", "pay-2") },
+		Want: []verdict.Code{WrongHolding},
+		Key:  "r-1", At: "services.ledger/0/14",
 	},
 	{
-		name:  "a completed order without a label holds none",
-		flaw:  func(s *book) { s.withoutDeed("c4") },
-		want:  []verdict.Code{WrongHolding},
-		order: "r-1", at: "shop.order-status/0/0",
+		Name: "a completed order without a label holds none",
+		Do:   func(s shopBook) { s.WithoutDeed("c4") },
+		Want: []verdict.Code{WrongHolding},
+		Key:  "r-1", At: "shop.order-status/0/0",
 	},
 	{
-		name:  "an outcome that names another label is wrong",
-		flaw:  func(s *book) { s.find("c5", 1).Value = []byte(`{"tracking":"track-9"}`) },
-		want:  []verdict.Code{verdict.WrongReason},
-		order: "r-1", at: "shop.order-status/0/0",
+		Name: "an outcome that names another label is wrong",
+		Do:   func(s shopBook) { s.Find("c5", 1).Value = []byte(`{"tracking":"track-9"}`) },
+		Want: []verdict.Code{verdict.WrongReason},
+		Key:  "r-1", At: "shop.order-status/0/0",
 	},
 	{
-		name:  "out of stock without a refusal is wrong",
-		flaw:  func(s *book) { s.withoutDeed("d1") },
-		want:  []verdict.Code{verdict.WrongReason, verdict.NotUndone},
-		order: "r-2", at: "shop.order-status/0/1",
+		Name: "out of stock without a refusal is wrong",
+		Do:   func(s shopBook) { s.WithoutDeed("d1") },
+		Want: []verdict.Code{verdict.WrongReason, verdict.NotUndone},
+		Key:  "r-2", At: "shop.order-status/0/1",
 	},
 	{
-		name:  "cancelled without a cancellation is wrong",
-		flaw:  func(s *book) { s.find("d2", 1).Value = []byte(`{"reason":"cancelled"}`) },
-		want:  []verdict.Code{verdict.WrongReason},
-		order: "r-2", at: "shop.order-status/0/1",
+		Name: "cancelled without a cancellation is wrong",
+		Do:   func(s shopBook) { s.Find("d2", 1).Value = []byte(`{"reason":"cancelled"}`) },
+		Want: []verdict.Code{verdict.WrongReason},
+		Key:  "r-2", At: "shop.order-status/0/1",
 	},
 	{
-		name:  "timed out without all attempts is wrong",
-		flaw:  func(s *book) { s.find("d2", 1).Value = []byte(`{"reason":"timeout"}`) },
-		want:  []verdict.Code{verdict.WrongReason},
-		order: "r-2", at: "shop.order-status/0/1",
+		Name: "timed out without all attempts is wrong",
+		Do:   func(s shopBook) { s.Find("d2", 1).Value = []byte(`{"reason":"timeout"}`) },
+		Want: []verdict.Code{verdict.WrongReason},
+		Key:  "r-2", At: "shop.order-status/0/1",
 	},
 	{
-		name:  "an outcome that is no JSON is unreadable",
-		flaw:  func(s *book) { s.find("c5", 1).Value = []byte(`{`) },
-		want:  []verdict.Code{verdict.Unreadable},
-		order: "r-1", at: "shop.order-status/0/0",
+		Name: "an outcome that is no JSON is unreadable",
+		Do:   func(s shopBook) { s.Find("c5", 1).Value = []byte(`{`) },
+		Want: []verdict.Code{verdict.Unreadable},
+		Key:  "r-1", At: "shop.order-status/0/0",
 	},
 	{
-		name:  "a command for an order that was never placed is left over",
-		flaw:  func(s *book) { s.again("c4", 1).Key = "r-77" },
-		want:  []verdict.Code{verdict.LeftOver},
-		order: "r-77", at: "shipping.commands/0/1",
+		Name: "a command for an order that was never placed is left over",
+		Do:   func(s shopBook) { s.Again("c4", 1).Key = "r-77" },
+		Want: []verdict.Code{verdict.LeftOver},
+		Key:  "r-77", At: "shipping.commands/0/1",
 	},
 	{
-		name:  "a deed for an order that was never placed is left over",
-		flaw:  func(s *book) { s.deed("r-77", Printed, "q", "track-77") },
-		want:  []verdict.Code{verdict.LeftOver},
-		order: "r-77", at: "services.ledger/0/14",
+		Name: "a deed for an order that was never placed is left over",
+		Do:   func(s shopBook) { s.deed("r-77", Printed, "q", "track-77") },
+		Want: []verdict.Code{verdict.LeftOver},
+		Key:  "r-77", At: "services.ledger/0/14",
 	},
 	{
-		name: "a dead letter is a violation with its reason",
-		flaw: func(s *book) {
-			r := s.record("checkout.dead-letters", "r-1", "", "")
+		Name: "a dead letter is a violation with its reason",
+		Do: func(s shopBook) {
+			r := s.Record("checkout.dead-letters", "r-1", "", "")
 			r.Headers["__rondo.errors.exception"] = "no-key"
-			s.books.DeadLetters = append(s.books.DeadLetters, r)
+			s.DeadLetters = append(s.DeadLetters, r)
 		},
-		want:  []verdict.Code{verdict.DeadLetter},
-		order: "r-1", at: "checkout.dead-letters/0/0",
+		Want: []verdict.Code{verdict.DeadLetter},
+		Key:  "r-1", At: "checkout.dead-letters/0/0",
 	},
 	{
-		name: "a transaction left open is a violation",
-		flaw: func(s *book) { s.books.Open = []verdict.Place{{Topic: "payment.commands", Partition: 3, Offset: 17}} },
-		want: []verdict.Code{verdict.OpenTransaction},
-		at:   "payment.commands/3/17",
+		Name: "a transaction left open is a violation",
+		Do:   func(s shopBook) { s.Open = []verdict.Place{{Topic: "payment.commands", Partition: 3, Offset: 17}} },
+		Want: []verdict.Code{verdict.OpenTransaction},
+		At:   "payment.commands/3/17",
 	},
 	{
-		name: "an input that was never read is a violation",
-		flaw: func(s *book) { s.books.Unread = []verdict.Place{{Topic: "payment.events", Partition: 2, Offset: 5}} },
-		want: []verdict.Code{verdict.UnreadInput},
-		at:   "payment.events/2/5",
+		Name: "an input that was never read is a violation",
+		Do:   func(s shopBook) { s.Unread = []verdict.Place{{Topic: "payment.events", Partition: 2, Offset: 5}} },
+		Want: []verdict.Code{verdict.UnreadInput},
+		At:   "payment.events/2/5",
 	},
 }
 
-func TestEachFlawIsFound(t *testing.T) {
-	for _, tc := range flaws {
-		t.Run(tc.name, func(t *testing.T) {
-			s := newBook(t)
-			tc.flaw(s)
-			r := Judge(&s.books)
-			var got []verdict.Code
-			for _, v := range r.Violations {
-				got = append(got, v.Code)
-			}
-			if !equalCodes(got, tc.want) {
-				t.Fatalf("violations %v, want codes %v", r.Violations, tc.want)
-			}
-			first := r.Violations[0]
-			if first.Case != tc.order {
-				t.Errorf("violation of order %q, want %q", first.Case, tc.order)
-			}
-			if first.At == nil || first.At.String() != tc.at {
-				t.Errorf("violation at %v, want %s", first.At, tc.at)
-			}
-		})
-	}
-}
-
-func equalCodes(a, b []verdict.Code) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
+func TestEachFlawIsFound(t *testing.T) { verdicttest.Check(t, flaws, newShopBook, judge) }
 
 func TestRecordsOfOtherRunsAreNotLookedAt(t *testing.T) {
-	s := newBook(t)
+	s := newShopBook(t)
 	s.place("old-1")
 	s.command("old-1", reserveStockType, "reserve", "o1", 3, "")
 	s.deed("old-1", Reserved, "o1", "res-old")
-	r := Judge(&s.books)
+	r := judge(s)
 	if !r.Clean() || r.Cases != 4 {
 		t.Errorf("%d orders, violations %v; want the run's 4 orders and no violation", r.Cases, r.Violations)
 	}
 }
 
 func TestSurplusRecordsAreCountedEach(t *testing.T) {
-	s := newBook(t)
-	s.again("c4", 1)
-	s.again("c4", 1)
-	s.again("f5", 1)
-	if r := Judge(&s.books); r.DuplicateCommands != 3 {
+	s := newShopBook(t)
+	s.Again("c4", 1)
+	s.Again("c4", 1)
+	s.Again("f5", 1)
+	if r := judge(s); r.DuplicateCommands != 3 {
 		t.Errorf("%d duplicates, want 3", r.DuplicateCommands)
 	}
 }
 
 func TestReportIsOneJSONObject(t *testing.T) {
-	s := newBook(t)
-	s.without("c5")
-	r := Judge(&s.books)
+	s := newShopBook(t)
+	s.Without("c5")
+	r := judge(s)
 	var out bytes.Buffer
 	if err := r.WriteJSON(&out); err != nil {
 		t.Fatal(err)
@@ -347,10 +308,10 @@ func TestReportIsOneJSONObject(t *testing.T) {
 }
 
 func TestTextNamesEachViolationWithItsPlace(t *testing.T) {
-	s := newBook(t)
-	s.again("c4", 1)
+	s := newShopBook(t)
+	s.Again("c4", 1)
 	var out strings.Builder
-	if err := Judge(&s.books).WriteText(&out); err != nil {
+	if err := judge(s).WriteText(&out); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"NOT CLEAN, 1 duplicate-command", "duplicate-command r-1", "(shipping.commands/0/1)"} {

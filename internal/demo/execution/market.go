@@ -2,7 +2,6 @@ package execution
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/big"
 	"strconv"
@@ -49,33 +48,40 @@ func (m market) read(r *kgo.Record) (name string, native map[string]any, err err
 	return name, native, err
 }
 
-// reader makes a service's Read of the commands of one type.
-func (m market) reader(want string, command func(native map[string]any) services.Command) func(*kgo.Record) (services.Command, bool, error) {
+// reader makes a service's Read of the commands of one type, whose fields are
+// their payload.
+func (m market) reader(want string, command func(f fields) services.Command) func(*kgo.Record) (services.Command, bool, error) {
 	return func(r *kgo.Record) (services.Command, bool, error) {
 		name, native, err := m.read(r)
 		if err != nil || name != want {
 			return services.Command{}, false, err
 		}
 		c := command(native)
-		c.Key, c.Payload = services.Text(native, "order_id"), native
+		c.Key, c.Payload = services.Text(native, "order_id"), fields(native)
 		return c, true, nil
 	}
 }
 
-// payload is the command as it was read.
-func payload(c services.Command) (map[string]any, error) {
-	native, ok := c.Payload.(map[string]any)
-	if !ok {
-		return nil, errors.New("the payload is missing")
-	}
-	return native, nil
+// fields are those of a record, of the types that its schema says.
+type fields map[string]any
+
+// fieldsOf are the fields of a command that a reader has read.
+func fieldsOf(c services.Command) fields {
+	f, _ := c.Payload.(fields)
+	return f
+}
+
+// qty is the field of that name, a long.
+func (f fields) qty() int64 {
+	n, _ := f["qty"].(int64)
+	return n
 }
 
 func (m market) risk() services.Spec {
 	return services.Spec{
 		Name: "risk", Commands: checksTopic, Events: riskTopic, Habits: riskHabits,
-		Read: m.reader(checkRiskType, func(native map[string]any) services.Command {
-			return services.Command{Subject: "risk " + services.NumberOf(services.Text(native, "order_id"))}
+		Read: m.reader(checkRiskType, func(f fields) services.Command {
+			return services.Command{Subject: "risk " + services.NumberOf(services.Text(f, "order_id"))}
 		}),
 		Decide: func(d services.Dice, c services.Command) ledger.Entry {
 			if d.Roll(c.Subject, "too risky") < tooRisky {
@@ -96,26 +102,23 @@ func (m market) risk() services.Spec {
 
 // venues are all venues in one service.
 func (m market) venues() services.Spec {
-	read := m.reader(placeLegType, func(native map[string]any) services.Command {
-		return services.Command{Subject: "leg " + services.NumberOf(services.Text(native, "order_id")) + " " + services.Text(native, "venue")}
+	read := m.reader(placeLegType, func(f fields) services.Command {
+		return services.Command{Subject: "leg " + services.NumberOf(services.Text(f, "order_id")) + " " + services.Text(f, "venue")}
 	})
 	return services.Spec{
 		Name: "venues", Commands: legsTopic, Events: fillsTopic, Habits: venueHabits,
-		Read:   read,
-		Decide: decideLeg,
-		Answers: func(c services.Command, done ledger.Entry) ([]services.Answer, error) {
-			return m.tellLeg(c, done)
-		},
+		Read:    read,
+		Decide:  decideLeg,
+		Answers: m.tellLeg,
 	}
 }
 
 // decideLeg fills a leg, rejects it, or never gets it: then nothing is done, and
 // nothing told.
 func decideLeg(d services.Dice, c services.Command) ledger.Entry {
-	native, err := payload(c)
-	qty, ok := native["qty"].(int64)
+	qty := fieldsOf(c).qty()
 	switch roll := d.Roll(c.Subject, "fate"); {
-	case err != nil, !ok, roll < deaf:
+	case roll < deaf:
 		return ledger.Entry{}
 	case roll < deaf+rejects:
 		return ledger.Entry{Did: Rejected}
@@ -129,10 +132,7 @@ func decideLeg(d services.Dice, c services.Command) ledger.Entry {
 
 // tellLeg tells of a leg: in one event, or one for each part.
 func (m market) tellLeg(c services.Command, done ledger.Entry) ([]services.Answer, error) {
-	leg, err := payload(c)
-	if err != nil {
-		return nil, err
-	}
+	leg := fieldsOf(c)
 	if done.Did == Rejected {
 		a, err := m.Write(legRejectedType, map[string]any{"order_id": c.Key, "venue": leg["venue"], "reason": "closed"})
 		return []services.Answer{a}, err
@@ -159,13 +159,11 @@ func (m market) tellLeg(c services.Command, done ledger.Entry) ([]services.Answe
 func (m market) hedger() services.Spec {
 	return services.Spec{
 		Name: "hedger", Commands: hedgesTopic,
-		Read: m.reader(placeHedgeType, func(map[string]any) services.Command {
+		Read: m.reader(placeHedgeType, func(fields) services.Command {
 			return services.Command{Subject: "hedge", Sure: true}
 		}),
 		Decide: func(_ services.Dice, c services.Command) ledger.Entry {
-			native, _ := c.Payload.(map[string]any)
-			qty, _ := native["qty"].(int64)
-			return ledger.Entry{Did: Hedged, Qty: qty}
+			return ledger.Entry{Did: Hedged, Qty: fieldsOf(c).qty()}
 		},
 	}
 }

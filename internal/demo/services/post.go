@@ -106,24 +106,28 @@ func (p *Post) Run(ctx context.Context) error {
 	defer p.client.Close()
 	stop := context.AfterFunc(ctx, func() { p.fail(nil) })
 	defer stop()
+	if len(p.topics) == 0 {
+		<-p.ctx.Done()
+	}
 	for p.ctx.Err() == nil {
-		if len(p.topics) == 0 {
-			<-p.ctx.Done()
-			break
-		}
-		fetches := p.client.PollRecords(p.ctx, 500)
-		fetches.EachError(func(topic string, partition int32, err error) {
-			if p.ctx.Err() == nil {
-				p.Log.Warn("fetch failed", "topic", topic, "partition", partition, "error", err)
-			}
-		})
-		fetches.EachRecord(func(rec *kgo.Record) {
-			task := p.progress.begin(rec)
-			defer task.done()
-			p.take(rec, task)
-		})
+		p.poll()
 	}
 	return p.finish()
+}
+
+// poll takes the records that have come.
+func (p *Post) poll() {
+	fetches := p.client.PollRecords(p.ctx, 500)
+	fetches.EachError(func(topic string, partition int32, err error) {
+		if p.ctx.Err() == nil {
+			p.Log.Warn("fetch failed", "topic", topic, "partition", partition, "error", err)
+		}
+	})
+	fetches.EachRecord(func(rec *kgo.Record) {
+		task := p.progress.begin(rec)
+		defer task.done()
+		p.take(rec, task)
+	})
 }
 
 // finish sends what waits, commits, and tells why the post stopped.
