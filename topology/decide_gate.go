@@ -201,7 +201,7 @@ func (p *pass) isGranted(l *Letter) bool {
 	if !ok {
 		return false
 	}
-	p.edit().Steps = 0
+	p.timePasses() // leave at once is no way out of a loop
 	p.out.Outcome, p.out.Taker = Taken, n.place
 	b = p.change(b)
 	call := *b.top().Call

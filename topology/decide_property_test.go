@@ -61,8 +61,8 @@ type play struct {
 	incoming []*topology.Message
 }
 
-func newPlay(t *rapid.T, plan *topology.Plan) *play {
-	p := &play{t: t, memory: script.New(plan), stored: script.New(plan)}
+func newPlay(t *rapid.T, plan *topology.Plan, others ...*topology.Plan) *play {
+	p := &play{t: t, memory: script.New(plan, others...), stored: script.New(plan, others...)}
 	p.stored.Store = func(i *topology.Instance) (*topology.Instance, error) {
 		b, err := schemas.EncodeInstance(i)
 		if err != nil {
@@ -86,8 +86,10 @@ func (p *play) step(payload drawPayload) {
 	switch rapid.IntRange(0, 9).Draw(p.t, "step") {
 	case 0, 1, 2, 3, 4, 5:
 		act = p.event(payload)
-	case 6, 7, 8:
+	case 6, 7:
 		act = p.time()
+	case 8:
+		act = p.letter()
 	default:
 		act = p.operator()
 	}
@@ -129,11 +131,13 @@ func (p *play) time() func(w *script.World) ([]script.Decided, error) {
 }
 
 func (p *play) operator() func(w *script.World) ([]script.Decided, error) {
-	kind := rapid.SampledFrom([]string{"cancel", "terminate", "pause", "resume", "resume", "retry", "retry", "skip", "skip", "fail", "set", "nonsense"}).Draw(p.t, "act")
+	kind := rapid.SampledFrom([]string{"cancel", "terminate", "pause", "resume", "shift", "jump", "migrate", "retry", "retry", "skip", "skip", "fail", "set", "nonsense"}).Draw(p.t, "act")
 	act := &topology.Act{Kind: kind, Principal: "ann"}
 	switch kind {
 	case "set":
 		act.Data = value.MapOf(map[string]value.Value{rapid.SampledFrom([]string{"n", "card", "nobody"}).Draw(p.t, "variable"): int64(1)})
+	case "jump":
+		act.Step = rapid.SampledFrom([]string{"s1", "s2", "pay"}).Draw(p.t, "to")
 	case "fail":
 		act.Data = rapid.SampledFrom([]value.Value{nil, "timeout", "oops"}).Draw(p.t, "error")
 	}
@@ -208,6 +212,10 @@ func (p *play) checkRest() {
 	for _, key := range p.memory.Keys() {
 		i := p.memory.Instance(key)
 		switch {
+		case i.Status == topology.StatusExpected:
+			if _, due := i.NextTimer(); !due || len(i.Held) == 0 {
+				p.t.Fatalf("%s is expected for ever", key)
+			}
 		case i.Ended():
 			if len(i.Branches) > 0 || len(i.Entries) > 0 {
 				p.t.Fatalf("%s has ended and is somewhere", key)
@@ -228,7 +236,8 @@ func (p *play) checkWaiting(key string, i *topology.Instance) {
 	}
 	for _, b := range i.Branches {
 		top := b.Frames[len(b.Frames)-1]
-		waits := top.Timeout.Armed() || top.Wake.Armed() || p.memory.Plan.Listens(top.Place) || waitsForBranches(i, b)
+		asks := top.Call != nil && !top.Call.Over && (top.Call.Asking || top.Call.Child != topology.Address{})
+		waits := asks || top.Timeout.Armed() || top.Wake.Armed() || p.memory.Plan.Listens(top.Place) || waitsForBranches(i, b)
 		if b.Next != "" || !waits {
 			p.t.Fatalf("%s waits for nothing at %s", key, top.Place)
 		}

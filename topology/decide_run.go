@@ -134,7 +134,7 @@ func (p *pass) childEnds(l *Letter) bool {
 	if !isRun {
 		return false
 	}
-	p.edit().Steps = 0
+	p.timePasses() // nor is a child that ends at once
 	p.out.Outcome, p.out.Taker = Taken, n.place
 	b = p.change(b)
 	r.taken(p, b, n)
