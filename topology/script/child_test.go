@@ -198,3 +198,17 @@ func TestChildrenAndSchedulesAreCovered(t *testing.T) {
 		}
 	}
 }
+
+func TestOperatorsJumpAndShift(t *testing.T) {
+	checkout := planOf(t, "../../examples/checkout/checkout.yaml")
+	const begun = "in: " + placed + "\nout: {ReserveStock: {}}\n"
+	for _, lines := range []string{
+		begun + "act: {jump: label}\nout: {PrintLabel: {}}\nat: label",
+		begun + "act: {jump: {step: label, reason: by hand}}\nout: {PrintLabel: {}}\nat: label",
+		begun + "act: pause\nafter: 1h\nact: shift\nat: reserve\nafter: 1s\nout: none\nat: reserve",
+	} {
+		if got := play(t, lines, checkout); got != "" {
+			t.Errorf("%s\n%s", lines, got)
+		}
+	}
+}
