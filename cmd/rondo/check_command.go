@@ -26,6 +26,8 @@ are checked against them.
 -v also prints, for each step at which an instance can wait, which messages it
 takes, holds for a later step, and ignores. --against OLD tells what would change
 for instances of another version at each of its steps, if they were migrated.
+--live asks the application of the configuration and says of every living instance
+whether it can move to this version; exit code 1 says that one cannot.
 
 Subjects of a schema registry are checked only with --config, for only the
 configuration says where the registry is; nothing else of it is used.`,
@@ -35,6 +37,7 @@ configuration says where the registry is; nothing else of it is used.`,
 	name := cmd.Flags().StringP("config", "c", "", "configuration file that names the schema registry")
 	cmd.Flags().BoolVarP(&options.verbose, "verbose", "v", false, "print what each step takes, holds and ignores")
 	cmd.Flags().StringVar(&options.against, "against", "", "workflow file of the version whose instances would be migrated")
+	cmd.Flags().BoolVar(&options.live, "live", false, "say of every living instance whether it can move to this version")
 	asJSON := cmd.Flags().Bool("json", false, "the same as -o json")
 	output := outputFlag(cmd, "form of the findings: text or json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -42,6 +45,12 @@ configuration says where the registry is; nothing else of it is used.`,
 			return err
 		}
 		options.json = *asJSON || *output == "json"
+		if options.live && options.json {
+			return usagef("--live prints text only: leave --json out")
+		}
+		if options.live && *name == "" {
+			*name = defaultConfig
+		}
 		cfg := processor.Config{App: "check"}
 		if *name != "" {
 			file, err := loadConfig(*name, cmd.ErrOrStderr())
@@ -59,6 +68,7 @@ configuration says where the registry is; nothing else of it is used.`,
 type checkOptions struct {
 	verbose bool
 	against string // a file; "": nothing to compare with
+	live    bool   // with the application's instances
 	json    bool
 }
 
@@ -89,7 +99,10 @@ func (o checkOptions) run(ctx context.Context, cfg processor.Config, paths []str
 	if wrong {
 		return said(exitDefinition)
 	}
-	return checkDistinct(files)
+	if err := checkDistinct(files); err != nil || !o.live {
+		return err
+	}
+	return checkAllLive(ctx, cfg, plans, stdout)
 }
 
 // readAndCheck reads, parses and compiles files. The plans are those of the files

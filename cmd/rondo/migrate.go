@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -165,4 +167,19 @@ func checkLive(ctx context.Context, cfg processor.Config, target *topology.Plan,
 		return err
 	}
 	return summarize(w, verdicts, 0)
+}
+
+// checkAllLive is checkLive for several versions; all are told of.
+func checkAllLive(ctx context.Context, cfg processor.Config, targets []*topology.Plan, w io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, commandPatience)
+	defer cancel()
+	var worst error
+	for _, target := range targets {
+		err := checkLive(ctx, cfg, target, w)
+		if f := new(failure); err != nil && !errors.As(err, &f) {
+			return err
+		}
+		worst = cmp.Or(worst, err)
+	}
+	return worst
 }

@@ -304,6 +304,13 @@ func TestMigrateSaysWhoCanMove(t *testing.T) {
 			t.Errorf("%s: %+v", args, r)
 		}
 	}
+	write(t, "next.yaml", strings.Replace(read(t, "parcel.yaml"), "version: 1", "version: 4\nmigrate: {from: 1}", 1))
+	if r := rondo(t, "check", "next.yaml", "--live"); r.code != exitDone || !strings.Contains(r.stdout, "parcel/o-1  version 1  running  can\n") {
+		t.Errorf("check --live: %+v", r)
+	}
+	if r := rondo(t, "check", "parcel3.yaml", "--live"); r.code != exitFailed || !strings.Contains(r.stdout, "cannot: stands at parcel") {
+		t.Errorf("check --live of a version without the step: %+v", r)
+	}
 	move := func(to string) result {
 		return rondo(t, "act", "migrate", "--workflow", "parcel", "--key", "o-1", "--to", to)
 	}
