@@ -20,9 +20,27 @@ func (p *pass) makeEntry(b *Branch, n *node, command string, done bool) {
 	}
 	inst := p.edit()
 	inst.Made++
-	inst.Entries = append(slices.Clip(inst.Entries), &Entry{
+	entry := &Entry{
 		Seq: inst.Made, Place: n.place, Branch: b.ID, Line: p.lineOf(b), Command: command, Done: done, Vars: p.snapshot(b, n),
-	})
+	}
+	inst.Entries = append(slices.Clip(inst.Entries), entry)
+	inst.entryBytes += entry.size()
+}
+
+// size estimates how many bytes an entry takes when stored.
+func (e *Entry) size() int { return 96 + 24*len(e.Line) + value.Size(e.Vars) }
+
+// sizeOfEntries is how many bytes the entries take. It is counted once, after an
+// instance was loaded, and kept by every change.
+func (i *Instance) sizeOfEntries() int {
+	if i.entryBytes > 0 {
+		return i.entryBytes
+	}
+	size := 0
+	for _, e := range i.Entries {
+		size += e.size()
+	}
+	return size
 }
 
 // lineOf are the branches in which b runs, itself the last; none for the main line.
@@ -60,11 +78,12 @@ func (e *Entry) depthOf(branch int64) int {
 
 // replaceEntry puts an entry in the place of the one with its number.
 func (p *pass) replaceEntry(entry *Entry) {
-	for i, e := range p.inst.Entries {
-		if e.Seq == entry.Seq {
+	for i := len(p.inst.Entries) - 1; i >= 0; i-- { // mostly one of the newest
+		if e := p.inst.Entries[i]; e.Seq == entry.Seq {
 			inst := p.edit()
 			inst.Entries = slices.Clone(inst.Entries)
 			inst.Entries[i] = entry
+			inst.entryBytes += entry.size() - e.size()
 			return
 		}
 	}
@@ -108,6 +127,7 @@ func (p *pass) confirmEntry(b *Branch, n *node, command string) {
 func (p *pass) dropEntry(command string) {
 	if i := p.entryOf(command); i >= 0 {
 		inst := p.edit()
+		inst.entryBytes -= inst.Entries[i].size()
 		inst.Entries = slices.Delete(slices.Clone(inst.Entries), i, i+1)
 	}
 }

@@ -158,6 +158,7 @@ func copyOf(i *Instance) *Instance {
 	out := *i
 	out.Branches = slices.Clone(i.Branches)
 	out.partBytes = i.sizeOfParts()
+	out.entryBytes = i.sizeOfEntries()
 	return &out
 }
 
@@ -322,7 +323,7 @@ func placeText(place string, pos diag.Pos) string {
 
 // size estimates how many bytes an instance takes when stored.
 func (i *Instance) size() int {
-	n := 256 + len(i.Key) + value.Size(i.Vars) + value.Size(i.Output) + i.sizeOfParts()
+	n := 256 + len(i.Key) + value.Size(i.Vars) + value.Size(i.Output) + i.sizeOfParts() + i.sizeOfEntries()
 	if i.Incident != nil && i.Incident.Input != nil {
 		n += i.Incident.Input.size()
 	}
@@ -331,9 +332,6 @@ func (i *Instance) size() int {
 		for j := range b.Frames {
 			n += 128 + b.Frames[j].Event.size()
 		}
-	}
-	for _, e := range i.Entries {
-		n += 96 + 24*len(e.Line) + value.Size(e.Vars)
 	}
 	for _, list := range [...][]*Kept{i.Held, i.Queue, i.Starts} {
 		for _, k := range list {

@@ -217,7 +217,13 @@ func (p *pass) beginLine(b *Branch, side Side) {
 // entry goes, and the next one follows.
 func (p *pass) undone(b *Branch, entry *Entry) {
 	inst := p.edit()
-	inst.Entries = slices.DeleteFunc(slices.Clone(inst.Entries), func(e *Entry) bool { return e.Seq == entry.Seq })
+	inst.Entries = slices.DeleteFunc(slices.Clone(inst.Entries), func(e *Entry) bool {
+		if e.Seq != entry.Seq {
+			return false
+		}
+		inst.entryBytes -= e.size()
+		return true
+	})
 	p.note("undone", entry.Place, "")
 	b.Next = b.top().Place
 }

@@ -63,7 +63,8 @@ type Instance struct {
 
 	Counter *Counter // of a desk
 
-	partBytes int // that Parts take, once it was found out; 0: not yet
+	partBytes  int // that Parts take, once it was found out; 0: not yet
+	entryBytes int // what Entries take: see sizeOfEntries
 }
 
 // Part is a piece of an instance that is kept as a record of its own, so that a
