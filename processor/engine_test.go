@@ -283,6 +283,12 @@ func (a *app) writeMany(n int) error {
 
 // answerAll is the worker. What it returns tells how often it saw each command.
 func (a *app) answerAll(t *testing.T) func() map[string]int {
+	return a.worker(t, func(r *kgo.Record) string { return done(string(r.Key), "ok") })
+}
+
+// worker answers each command with one event. What it returns ends it and tells
+// how often it saw each attempt of each command.
+func (a *app) worker(t *testing.T, answer func(*kgo.Record) string) func() map[string]int {
 	commands := make(map[string]int)
 	client := a.follow("work").client
 	ctx, cancel := context.WithCancel(context.Background())
@@ -292,8 +298,7 @@ func (a *app) answerAll(t *testing.T) func() map[string]int {
 		for ctx.Err() == nil {
 			client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
 				commands[header(r, "rondo-command-id")+"#"+header(r, "rondo-attempt")]++
-				id := string(r.Key)
-				reply := &kgo.Record{Topic: a.topic("replies"), Partition: processor.PartitionOf(r.Key, appPartitions), Key: r.Key, Value: []byte(done(id, "ok"))}
+				reply := &kgo.Record{Topic: a.topic("replies"), Partition: processor.PartitionOf(r.Key, appPartitions), Key: r.Key, Value: []byte(answer(r))}
 				a.client.Produce(context.Background(), reply, nil)
 			})
 		}
