@@ -1,6 +1,7 @@
 package processor_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"rondo/internal/kafkatest"
+	"rondo/processor"
+	"rondo/schemas"
+	"rondo/topology"
 )
 
 // cutNode is a node that can be cut off from the brokers, which then see what they
@@ -113,10 +117,69 @@ func TestEachChildIsBegunAndToldOnceWhileNodesAreKilled(t *testing.T) {
 		if len(commands) != n {
 			t.Errorf("%d children have sent a command, want %d", len(commands), n)
 		}
-		if letters := doomed.count("rondo_letters_total") + heir.count("rondo_letters_total"); letters < 2*n {
-			t.Errorf("%v letters were written, at least %d are needed", letters, 2*n)
-		}
+		a.lettersOnce(map[topology.LetterKind]int{topology.LetterRun: n, topology.LetterOutcome: n})
 	})
+}
+
+// lettersOnce reads the inbox: there are so many committed letters of each kind,
+// and no two alike.
+func (a *app) lettersOnce(want map[topology.LetterKind]int) {
+	a.t.Helper()
+	seen, got := make(map[string]bool), make(map[topology.LetterKind]int)
+	for _, r := range a.all("inbox") {
+		message, err := schemas.DecodeInbox(r.Value)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		if message.Kind != schemas.InboxLetter {
+			continue
+		}
+		if home := processor.PartitionOf([]byte(message.Key), appPartitions); home != r.Partition {
+			a.t.Errorf("a letter to %s is in partition %d", message.Address(), r.Partition)
+		}
+		l := *message.Letter
+		what := fmt.Sprintf("%s from %s to %s about %s", l.Kind, l.From, l.To, l.Command)
+		if seen[what] {
+			a.t.Errorf("twice in the inbox: %s", what)
+		}
+		seen[what] = true
+		got[l.Kind]++
+	}
+	for kind, n := range want {
+		if got[kind] != n {
+			a.t.Errorf("%d letters of kind %s, want %d", got[kind], kind, n)
+		}
+	}
+}
+
+// all returns the committed records of a topic when nothing is left to decide.
+func (a *app) all(topic string) []*kgo.Record {
+	a.t.Helper()
+	a.await("everything to be decided", func() bool { return a.lag() == 0 })
+	ends, err := a.admin.ListCommittedOffsets(a.t.Context(), a.topic(topic))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	client := a.cluster.Client(a.t, kgo.ConsumeTopics(a.topic(topic)), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond), kgo.KeepControlRecords())
+	ctx, cancel := context.WithTimeout(a.t.Context(), 30*time.Second)
+	defer cancel()
+	var out []*kgo.Record
+	next := make(map[int32]int64)
+	for unread := true; unread; {
+		for _, r := range client.PollFetches(ctx).Records() {
+			next[r.Partition] = r.Offset + 1
+			if !r.Attrs.IsControl() {
+				out = append(out, r)
+			}
+		}
+		if ctx.Err() != nil {
+			a.t.Fatalf("%s is not read to its end", topic)
+		}
+		unread = false
+		ends.Each(func(end kadm.ListedOffset) { unread = unread || next[end.Partition] < end.Offset })
+	}
+	return out
 }
 
 func eachOnce(t *testing.T, ends []*kgo.Record) {
@@ -163,6 +226,7 @@ func TestLettersAreWrittenOnceWhileConnectionsAreCut(t *testing.T) {
 			t.Errorf("command %s was sent %d times", id, times)
 		}
 	}
+	a.lettersOnce(map[topology.LetterKind]int{topology.LetterRun: sum, topology.LetterOutcome: sum})
 }
 
 // A letter to a workflow that is not deployed is not lost.
@@ -262,23 +326,11 @@ func TestLoopOfManyPartsGoesOnAfterAKill(t *testing.T) {
 func (a *app) noPartsLeft(least int) {
 	a.t.Helper()
 	alive, parts := make(map[string]bool), make(map[string]bool)
-	a.await("the changelog to be read", func() bool { return a.lag() == 0 })
-	client := a.follow("changelog").client
-	ends, err := a.admin.ListCommittedOffsets(a.t.Context(), a.topic("changelog"))
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	next := make(map[int32]int64)
-	for unread := true; unread; {
-		for _, r := range client.PollFetches(a.t.Context()).Records() {
-			next[r.Partition] = r.Offset + 1
-			if strings.HasPrefix(string(r.Key), "@") && string(r.Key) != "@progress" {
-				parts[string(r.Key)] = true
-				alive[string(r.Key)] = r.Value != nil
-			}
+	for _, r := range a.all("changelog") {
+		if key := string(r.Key); strings.HasPrefix(key, "@") && key != "@progress" {
+			parts[key] = true
+			alive[key] = r.Value != nil
 		}
-		unread = false
-		ends.Each(func(end kadm.ListedOffset) { unread = unread || next[end.Partition]+1 < end.Offset }) // the last is a marker
 	}
 	if len(parts) < least {
 		a.t.Errorf("%d parts were ever written", len(parts))

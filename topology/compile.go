@@ -375,6 +375,10 @@ func sortedKeys[V any](set map[string]V) []string {
 	return out
 }
 
+// EachStep visits every step and reaction of the definition, the outer before
+// the inner, in the order of the file.
+func (d *Definition) EachStep(visit func(*Step)) { walkDefinition(d, visit) }
+
 func walkDefinition(def *Definition, visit func(*Step)) {
 	walkRules(def.Start, visit)
 	walkSteps(def.Child, visit)
