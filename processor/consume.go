@@ -480,7 +480,10 @@ func (b *batch) consumeAct(ctx context.Context, message schemas.Inbox, record *k
 	}
 	in := topology.Input{At: b.tenure.now(), Act: message.Act}
 	if message.Act.Kind == topology.ActMigrate {
-		target, dead := b.migrationTarget(message)
+		target, dead, err := b.migrationTarget(ctx, message, record)
+		if err != nil {
+			return err
+		}
 		if dead != nil {
 			return b.bury(ctx, record, deadLetter{*dead, message.Workflow, message.Key})
 		}
@@ -490,18 +493,25 @@ func (b *batch) consumeAct(ctx context.Context, message schemas.Inbox, record *k
 }
 
 // migrationTarget is the plan of the version to which an operator wants an instance
-// to move. One that is not deployed is not waited for: the operator has mistyped it.
-func (b *batch) migrationTarget(message schemas.Inbox) (*topology.Plan, *topology.DeadLetter) {
-	version, isWhole := message.Act.Data.(int64)
-	if isWhole {
-		if plan, ok := b.tenure.lane.shared.catalog.Plan(message.Workflow, int(version)); ok {
-			return plan, nil
+// to move. The operator may know of a version that this node has not heard of; one
+// that is not deployed is not waited for: it was mistyped.
+func (b *batch) migrationTarget(ctx context.Context, message schemas.Inbox, record *kgo.Record) (*topology.Plan, *topology.DeadLetter, error) {
+	catalog := b.tenure.lane.shared.catalog
+	if version, isWhole := message.Act.Data.(int64); isWhole {
+		if plan, ok := catalog.Plan(message.Workflow, int(version)); ok {
+			return plan, nil, nil
+		}
+		if err := b.syncDefinitions(ctx, message.Workflow, record); err != nil {
+			return nil, nil, err
+		}
+		if plan, ok := catalog.Plan(message.Workflow, int(version)); ok {
+			return plan, nil, nil
 		}
 	}
 	return nil, &topology.DeadLetter{
 		Reason: "act-refused",
 		Text:   fmt.Sprintf("the instance %s cannot move to version %v: this node knows no such version of %s", message.Address(), message.Act.Data, message.Workflow),
-	}
+	}, nil
 }
 
 // fire decides the timers of one instance that are due.
