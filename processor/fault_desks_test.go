@@ -262,15 +262,17 @@ func TestScheduleFiresOnceWhileNodesAreKilled(t *testing.T) {
 func (a *app) everyTick(ticks []*kgo.Record, every time.Duration) {
 	a.t.Helper()
 	eachOnce(a.t, ticks)
-	slices.SortFunc(ticks, func(x, y *kgo.Record) int {
-		return strings.Compare(fmt.Sprint(field(a.t, x, "at")), fmt.Sprint(field(a.t, y, "at")))
-	})
-	last := time.Time{}
-	for _, tick := range ticks[:len(ticks)-4] {
+	when := func(tick *kgo.Record) time.Time {
 		at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(field(a.t, tick, "at")))
 		if err != nil {
 			a.t.Fatal(err)
 		}
+		return at
+	}
+	slices.SortFunc(ticks, func(x, y *kgo.Record) int { return when(x).Compare(when(y)) })
+	last := time.Time{}
+	for _, tick := range ticks[:len(ticks)-4] {
+		at := when(tick)
 		missed, _ := field(a.t, tick, "missed").(float64)
 		if want := last.Add(every * time.Duration(1+missed)); !last.IsZero() && !at.Equal(want) {
 			a.t.Errorf("a tick of %v behind %v, which has missed %v", at, last, missed)
