@@ -78,4 +78,5 @@ const (
 	codeErrorNeverRaised  = "error-never-raised"
 	codeCompensationNever = "compensation-never-runs"
 	codeLoopWithoutWait   = "loop-without-wait"
+	codeAmbiguousAwait    = "ambiguous-await"
 )

@@ -16,6 +16,7 @@ func (c *checker) lint() {
 		c.lintTimeout(s)
 		c.lintRetry(s)
 		c.lintAlternatives(s)
+		c.lintParallel(s)
 	}
 	c.lintRules(c.def.Start)
 	c.lintOrder(c.def.Child)

@@ -14,7 +14,7 @@ import (
 // places in the file that can be rendered, the same findings again, and a
 // definition without findings of errors that has what its doc says.
 func FuzzParse(f *testing.F) {
-	for _, dir := range []string{"testdata", diagnosticsDir, filepath.Join("..", "examples", "checkout")} {
+	for _, dir := range []string{"testdata", diagnosticsDir, filepath.Join("testdata", "typed"), filepath.Join("..", "examples", "checkout")} {
 		paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 		if err != nil {
 			f.Fatal(err)
@@ -44,6 +44,10 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("no errors, but read as\n%s", dump(def))
 		}
 		checkPlaces(t, list, len(diag.Lines(src)))
+		if !list.HasErrors() {
+			_, found := Compile(def, Options{Application: "fuzz", Types: testTypes()})
+			checkPlaces(t, found, len(diag.Lines(src)))
+		}
 	})
 }
 

@@ -81,7 +81,24 @@ func syntaxIssue(text string, e parseError) Issue {
 	if e.offset >= len(runes) {
 		return at.issue(IssueSyntax, "the expression ends too early", openedHelp(runes, 0))
 	}
-	return at.issue(IssueSyntax, "`"+tokenAt(runes, e.offset)+"` is not expected here", "")
+	token := tokenAt(runes, e.offset)
+	return at.issue(IssueSyntax, "`"+token+"` is not expected here", unexpectedHelp(token))
+}
+
+// unexpectedHelp says what to do about a token that stands where none of its kind
+// can.
+func unexpectedHelp(token string) string {
+	switch {
+	case strings.ContainsAny(token, ")]}"):
+		return "it closes nothing: remove it, or open it before"
+	case token == ",":
+		return "a list is written [a, b]; arguments stand in brackets: f(a, b)"
+	case token == "^":
+		return "there is no power; write the product"
+	case strings.ContainsAny(token, "=<>!+-*/%&|?:"):
+		return "one operator stands between two values: == != < <= > >= && || + - * / % in"
+	}
+	return "an operator is missing before it, such as == or &&; a text stands in quotes"
 }
 
 // parserMessages turns what the parser says into what the author can use.
