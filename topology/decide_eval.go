@@ -127,6 +127,31 @@ func (e *environment) handled() *Failure {
 	if f := e.innermost(func(f *Frame) bool { return f.Error != nil }); f != nil {
 		return f.Error
 	}
+	return e.undoneFor()
+}
+
+// undoneFor is the error for which the line is undone in which the branch stands: that
+// of the `compensate` that has begun it, for a line is not within that `catch` itself.
+func (e *environment) undoneFor() *Failure {
+	b := e.b
+	for range e.p.inst.Branches { // as deep as there are branches, whatever a record says
+		switch {
+		case b == nil || b.isBeside():
+			return nil
+		case b.Kind == BranchUndo:
+			b = e.p.inst.branch(b.Parent)
+		default:
+			b = e.p.inst.parent(b)
+		}
+		if b == nil {
+			return nil
+		}
+		for i := len(b.Frames) - 1; i >= 0; i-- {
+			if f := b.Frames[i].Error; f != nil {
+				return f
+			}
+		}
+	}
 	return nil
 }
 
