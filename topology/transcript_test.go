@@ -183,6 +183,8 @@ func (tr *transcript) run(head string) string {
 			tr.tell(tr.world.After(d))
 		case "act":
 			tr.act(rest)
+		case "timer":
+			tr.timer()
 		case "vars":
 			fmt.Fprintf(tr.out, "  %s\n", value.Format(tr.world.Instance(tr.key).Vars))
 		default:
@@ -247,6 +249,17 @@ func (tr *transcript) act(text string) {
 	}
 	act.Data = data
 	tr.tell(tr.world.Act(tr.key, act))
+}
+
+// timer lets a timer come although none is due, as one does that was disarmed
+// while it was on its way.
+func (tr *transcript) timer() {
+	inst, in := tr.world.Instance(tr.key), topology.Input{At: tr.world.Now, Timer: true}
+	decision := tr.world.Plan.Decide(inst, tr.key, in)
+	if decision.Changed || len(decision.Commands) > 0 {
+		tr.t.Errorf("a timer that is no longer armed changes something: %+v", decision)
+	}
+	tr.tell([]script.Decided{{At: in.At, To: inst.Address(), Key: tr.key, Input: in, Decision: decision}}, nil)
 }
 
 func (tr *transcript) tell(decided []script.Decided, err error) {

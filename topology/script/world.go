@@ -177,9 +177,17 @@ func (w *World) Act(key string, act *topology.Act) ([]Decided, error) {
 	return w.ActAt(w.address(key), act)
 }
 
-// ActAt is Act on an instance of any workflow.
+// ActAt is Act on an instance of any workflow. One that goes on after a stop fires
+// at once what had fallen due meanwhile.
 func (w *World) ActAt(to topology.Address, act *topology.Act) ([]Decided, error) {
-	return w.decide(to, topology.Input{Act: act})
+	out, err := w.decide(to, topology.Input{Act: act})
+	if inst := w.Instances[to.String()]; err != nil || inst == nil {
+		return out, err
+	} else if due, armed := inst.NextTimer(); !armed || due >= w.Now {
+		return out, nil
+	}
+	more, err := w.After(0)
+	return append(out, more...), err
 }
 
 // Deliver lets a letter come that was written somewhere else.
