@@ -1,6 +1,7 @@
 package project
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"rondo/internal/config"
 	"rondo/internal/demo"
 	"rondo/topology"
+	"rondo/topology/layout"
 	"rondo/topology/script"
 )
 
@@ -51,6 +53,13 @@ func checkDefinition(t *testing.T, folder, name string) {
 	}
 	if _, found := topology.Compile(def, topology.Options{Application: "examples"}); len(found) > 0 {
 		t.Errorf("%+v", found)
+	}
+	canonical, err := layout.Format(name, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(canonical, src) {
+		t.Errorf("%s is not in its canonical form: rondo fmt -w %s", name, filepath.Join("examples", filepath.Base(folder), name))
 	}
 }
 
