@@ -14,6 +14,10 @@ const (
 	errorRunRefused = "run.refused" // it has no `start` for it, or too many wait
 )
 
+// RunErrors are the names with a dot that a `catch` may have: of what Rondo itself
+// answers for a child that did not begin.
+func RunErrors() []string { return []string{errorRunUnknown, errorRunRefused} }
+
 // Undeliverable is what comes back for a letter to a workflow of which no version
 // is deployed; false if nobody waits for an answer. Whoever cannot deliver a letter
 // writes it in its place, in the same transaction.

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -522,7 +523,7 @@ func (p *parser) errorRules(e entry) []*Rule {
 	var out []*Rule
 	for i := 0; i+1 < len(e.value.Content); i += 2 {
 		key := e.value.Content[i]
-		if key.Value != anyError {
+		if key.Value != anyError && !slices.Contains(RunErrors(), key.Value) {
 			p.checkErrorName(p.page.token(key), key.Value)
 		}
 		out = append(out, p.rule(entry{key, e.value.Content[i+1]}))

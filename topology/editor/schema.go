@@ -239,6 +239,7 @@ func forms() object {
 	message := object{"type": "string", "pattern": topology.MessagePattern, "maxLength": topology.NameMaxLength}
 	return object{
 		"kebab":       kebab,
+		"caught":      object{"anyOf": []any{kebab, object{"enum": anys(topology.RunErrors())}}},
 		"whole":       object{"type": "integer", "minimum": 1},
 		"expression":  object{"description": "An expression (CEL), without `=`.", "anyOf": []any{object{"type": "string", "pattern": `^\s*([^=\s]|==)`}, object{"type": []any{"boolean", "number"}}}},
 		"value":       object{"description": "A literal; a text that begins with `=` is an expression, at any depth."},
@@ -265,7 +266,7 @@ func forms() object {
 		"messages":      byName("messageName", "message"),
 		"tables":        byName("variable", "table"),
 		"messageRules":  object{"type": "object", "propertyNames": object{"anyOf": []any{ref("messageName"), object{"const": "completed"}}}, "additionalProperties": ref("reactions")},
-		"errorRules":    byName("kebab", "reactions"),
+		"errorRules":    byName("caught", "reactions"),
 		"branches":      byName("kebab", "steps"),
 		"alternatives":  object{"type": "array", "minItems": 1, "items": ref("reactionNamed")},
 		"raiseOrName":   object{"anyOf": []any{ref("errorName"), ref("raise")}},
