@@ -9,6 +9,7 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 
 	"rondo/topology/diag"
+	"rondo/topology/expr"
 )
 
 const (
@@ -22,7 +23,8 @@ const (
 // Parse reads a definition from YAML and checks its structure: the words and
 // their values, names, jumps, limits. It finds all errors in one run, and when
 // there are none also what is legal but hardly meant (warnings). The inside of
-// expressions is checked by Compile.
+// expressions is checked by Compile, except that a definition with errors, which is
+// not compiled, has the texts of its expressions checked here.
 //
 // Findings name the file as file. Parse asks files for the schema files that the
 // definition names, by the name written there; nil has none.
@@ -49,7 +51,25 @@ func Parse(file string, src []byte, files func(name string) ([]byte, error)) (*D
 	def.Files = p.schemas(def, files)
 	c := newChecker(def, p)
 	c.check()
+	if p.list.HasErrors() {
+		p.checkTexts()
+	}
 	return def, p.findings.sorted()
+}
+
+// checkTexts looks at the text of each expression, for a definition with errors is
+// not compiled, and an error must not hide those of expressions. It says nothing of
+// names: what declares them may not have been understood.
+func (p *parser) checkTexts() {
+	names := expr.NewScope().WithTables(map[string]expr.Type{})
+	for _, e := range p.texts {
+		_, issues := expr.Compile(e.Text, names)
+		for _, i := range issues {
+			if i.Code != expr.IssueUnknownVariable && i.Code != expr.IssueUnknownTable {
+				p.report(span{e.At(i.Offset), i.Length}, i.Code, i.Message).help(i.Help)
+			}
+		}
+	}
 }
 
 // parser turns YAML nodes into a Definition. It reports what is wrong and goes
@@ -69,6 +89,7 @@ type parser struct {
 	// messagesLost: `messages` was written and not understood, so that no name of
 	// a message is called unknown.
 	messagesLost bool
+	texts        []*Expr // all that were read
 	// paths are literals of which the author may have forgotten the `=`.
 	paths []path
 }

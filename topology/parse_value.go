@@ -34,14 +34,23 @@ func (p *parser) bareExpression(e entry) *Expr {
 		at := p.page.token(n)
 		p.report(at, codeNeedlessEquals, fmt.Sprintf("`%s` is always an expression and takes no `=`", word)).
 			help("write " + word + ": " + p.asWritten(strings.TrimSpace(n.Value[1:]), n))
-		return p.page.expr(n, 1)
+		return p.expr(n, 1)
 	}
-	expr := p.page.expr(n, 0)
+	expr := p.expr(n, 0)
 	if expr.Text == "" {
 		p.emptyExpression(n, "write an expression, or remove `"+word+"`")
 		return nil
 	}
 	return expr
+}
+
+// expr reads the expression in a scalar from the character at skip on.
+func (p *parser) expr(n *yaml.Node, skip int) *Expr {
+	e := p.page.expr(n, skip)
+	if e.Text != "" {
+		p.texts = append(p.texts, e)
+	}
+	return e
 }
 
 // asWritten writes a text in the style of the node that it came from.
@@ -63,7 +72,7 @@ func (p *parser) marked(n *yaml.Node) (*Expr, bool) {
 	if n.Kind != yaml.ScalarNode || !strings.HasPrefix(n.Value, "=") {
 		return nil, false
 	}
-	expr := p.page.expr(n, 1)
+	expr := p.expr(n, 1)
 	if expr.Text == "" {
 		p.emptyExpression(n, "write one; the text `=` itself is written \"='='\"")
 		return nil, true
