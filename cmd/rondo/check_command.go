@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,7 +35,8 @@ configuration says where the registry is; nothing else of it is used.`,
 		Args: someFiles,
 	}
 	var options checkOptions
-	name := cmd.Flags().StringP("config", "c", "", "configuration file that names the schema registry")
+	application := addApplicationFlags(cmd)
+	cmd.Flag("config").Usage, cmd.Flag("config").DefValue = "configuration file that names the schema registry; --live takes rondo.yaml without it", ""
 	cmd.Flags().BoolVarP(&options.verbose, "verbose", "v", false, "print what each step takes, holds and ignores")
 	cmd.Flags().StringVar(&options.against, "against", "", "workflow file of the version whose instances would be migrated")
 	cmd.Flags().BoolVar(&options.live, "live", false, "say of every living instance whether it can move to this version")
@@ -48,20 +50,25 @@ configuration says where the registry is; nothing else of it is used.`,
 		if options.live && options.json {
 			return usagef("--live prints text only: leave --json out")
 		}
-		if options.live && *name == "" {
-			*name = defaultConfig
-		}
-		cfg := processor.Config{App: "check"}
-		if *name != "" {
-			file, err := loadConfig(*name, cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			cfg = file.Node
+		cfg, err := options.configuration(application)
+		if err != nil {
+			return err
 		}
 		return options.run(cmd.Context(), cfg, args, cmd.OutOrStdout())
 	}
 	return cmd
+}
+
+// configuration is that of the application with --live, else what --config
+// names, if anything.
+func (o checkOptions) configuration(named applicationFlags) (processor.Config, error) {
+	if o.live || named.cmd.Flags().Changed("config") {
+		return named.load()
+	}
+	if *named.app != "" || *named.brokers != "" {
+		return processor.Config{}, usagef("--app and --brokers belong to --live")
+	}
+	return processor.Config{App: "check"}, nil
 }
 
 // checkOptions are what `rondo check` is asked to tell.
@@ -113,7 +120,7 @@ func readAndCheck(ctx context.Context, cfg processor.Config, paths []string) ([]
 		return nil, nil, &failure{exitUsage, err}
 	}
 	if len(files) == 0 {
-		return nil, nil, usagef("there is no workflow file in %v", paths)
+		return nil, nil, usagef("there is no workflow file (*.yaml) in %s", strings.Join(paths, ", "))
 	}
 	if cfg.Registry == nil {
 		files = withoutSubjects(files)

@@ -18,6 +18,20 @@ func TestCheckSaysThatAFileIsRight(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoWorkflowIsPassedOver(t *testing.T) {
+	folder(t, map[string]string{"parcel.yaml": parcelFile, "parcel.test.yaml": "tests: []", "rondo.yaml": "app: x"})
+	for _, command := range []string{"check", "fmt --check"} {
+		r := rondo(t, append(strings.Fields(command), "parcel.test.yaml", "parcel.yaml", "rondo.yaml")...)
+		if r.code != exitDone || r.stderr != "" {
+			t.Errorf("%s *.yaml: %+v", command, r)
+		}
+		rondo(t, append(strings.Fields(command), "parcel.test.yaml")...).want(t, exitUsage,
+			"rondo: parcel.test.yaml holds tests, and no workflow: rondo test runs them")
+		rondo(t, append(strings.Fields(command), "rondo.yaml")...).want(t, exitUsage,
+			"rondo: rondo.yaml is a configuration, and no workflow: rondo topics plan reads it")
+	}
+}
+
 func TestCheckShowsWhatIsWrong(t *testing.T) {
 	folder(t, map[string]string{"parcel.yaml": wrongFile})
 	r := rondo(t, "check", "parcel.yaml")
@@ -83,7 +97,7 @@ func TestTwoFilesCannotBeOneVersion(t *testing.T) {
 
 func TestCheckOfAnEmptyFolderSaysSo(t *testing.T) {
 	folder(t, nil)
-	rondo(t, "check", ".").want(t, exitUsage, "rondo: there is no workflow file in [.]")
+	rondo(t, "check", ".").want(t, exitUsage, "rondo: there is no workflow file (*.yaml) in .")
 }
 
 // newerParcel is another version of parcelFile.

@@ -46,8 +46,31 @@ func readDefinitions(paths []string) ([]definitionFile, error) {
 	return out, nil
 }
 
-// definitionNames replaces folders by the workflow files in them.
+// definitionNames replaces folders by the workflow files in them, and leaves out
+// what is none by its name, for a shell's *.yaml names scripts and
+// configurations as well.
 func definitionNames(paths []string) ([]string, error) {
+	workflows := slices.DeleteFunc(slices.Clone(paths), isNoDefinition)
+	if len(workflows) == 0 && len(paths) > 0 {
+		return nil, noDefinition(paths[0])
+	}
+	return namesIn(workflows)
+}
+
+// isNoDefinition holds for a script of tests and for a configuration.
+func isNoDefinition(path string) bool {
+	return filepath.Base(path) == defaultConfig || isScript(path)
+}
+
+// noDefinition says what a file is, and who reads it.
+func noDefinition(path string) error {
+	if isScript(path) {
+		return fmt.Errorf("%s holds tests, and no workflow: rondo test runs them", path)
+	}
+	return fmt.Errorf("%s is a configuration, and no workflow: rondo topics plan reads it", path)
+}
+
+func namesIn(paths []string) ([]string, error) {
 	var out []string
 	for _, path := range paths {
 		info, err := os.Stat(path)
@@ -96,7 +119,12 @@ func noSuchFile(path string) error {
 func isDefinition(name string) bool {
 	ext := filepath.Ext(name)
 	return (ext == ".yaml" || ext == ".yml") && name != defaultConfig && !strings.HasPrefix(name, ".") &&
-		!strings.HasSuffix(strings.TrimSuffix(name, ext), ".test")
+		!isScript(name)
+}
+
+func isScript(path string) bool {
+	ext := filepath.Ext(path)
+	return (ext == ".yaml" || ext == ".yml") && strings.HasSuffix(strings.TrimSuffix(path, ext), ".test")
 }
 
 // beside reads the schema files that a definition names, from its folder.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -52,40 +53,47 @@ type formatter struct {
 }
 
 func (f *formatter) run(paths []string) error {
-	for _, path := range paths {
-		if err := f.path(path); err != nil {
+	if slices.Equal(paths, []string{"-"}) {
+		if err := f.input(); err != nil {
+			return err
+		}
+		return f.verdict()
+	}
+	names, err := definitionNames(paths)
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	for _, name := range names {
+		if err := f.file(name); err != nil {
 			return err
 		}
 	}
+	return f.verdict()
+}
+
+// verdict is the exit code of what was formatted.
+func (f *formatter) verdict() error {
 	if f.wrong || f.check && f.crooked {
 		return said(exitDefinition)
 	}
 	return nil
 }
 
-// path formats a file, the files of a folder, or standard input.
-func (f *formatter) path(path string) error {
-	if path == "-" {
-		src, err := io.ReadAll(f.stdin)
-		if err != nil {
-			return fmt.Errorf("read standard input: %w", err)
-		}
-		return f.format("<stdin>", src, func(out []byte) error { _, err := f.stdout.Write(out); return err })
-	}
-	names, err := definitionNames([]string{path})
+// input formats standard input.
+func (f *formatter) input() error {
+	src, err := io.ReadAll(f.stdin)
 	if err != nil {
-		return &failure{exitUsage, err}
+		return fmt.Errorf("read standard input: %w", err)
 	}
-	for _, name := range names {
-		src, err := os.ReadFile(name)
-		if err != nil {
-			return &failure{exitUsage, fmt.Errorf("read the definition: %w", err)}
-		}
-		if err := f.format(name, src, func(out []byte) error { return replaceFile(name, out) }); err != nil {
-			return err
-		}
+	return f.format("<stdin>", src, func(out []byte) error { _, err := f.stdout.Write(out); return err })
+}
+
+func (f *formatter) file(name string) error {
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return &failure{exitUsage, fmt.Errorf("read the definition: %w", err)}
 	}
-	return nil
+	return f.format(name, src, func(out []byte) error { return replaceFile(name, out) })
 }
 
 func (f *formatter) format(name string, src []byte, save func([]byte) error) error {

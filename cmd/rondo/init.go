@@ -63,6 +63,7 @@ that are there already are never overwritten: then nothing is written.`,
 
 var (
 	kebabName = regexp.MustCompile(topology.KebabPattern)
+	plainPath = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
 	notKebab  = regexp.MustCompile(`[^a-z0-9]+`)
 )
 
@@ -83,7 +84,7 @@ func initialize(folder, name string, stdout io.Writer) error {
 	}
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(folder, f.name)); !errors.Is(err, os.ErrNotExist) {
-			return usagef("%s is there already, and nothing was written: choose another folder, or another --name", filepath.Join(folder, f.name))
+			return usagef("%s is there already, and nothing was written: choose another folder", filepath.Join(folder, f.name))
 		}
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -97,8 +98,20 @@ func initialize(folder, name string, stdout io.Writer) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(stdout, "\nNext: rondo test %[1]s, rondo dev %[1]s; %[2]s says more.\n", folder, filepath.Join(folder, "README.md"))
+	where := ""
+	if folder != "." {
+		where = fmt.Sprintf("cd %s, ", quoted(folder))
+	}
+	_, err = fmt.Fprintf(stdout, "\nNext: %srondo test, rondo dev; README.md says more.\n", where)
 	return err
+}
+
+// quoted is a path as a shell takes it.
+func quoted(path string) string {
+	if plainPath.MatchString(path) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // createFile writes a file that is not there.

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"rondo/topology/diag"
 )
@@ -30,6 +33,7 @@ func newRoot() *cobra.Command {
 
 		DisableFlagsInUseLine: true,
 	}
+	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(commands()...)
 	return root
 }
@@ -58,6 +62,21 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 		return usagef("there is no command %s: did you mean %s %s?", args[0], cmd.CommandPath(), meant)
 	}
 	return usagef("there is no command %s: %s --help lists them", args[0], cmd.CommandPath())
+}
+
+// wrongFlag adds to the error about a flag what was probably meant, or where
+// the flags are listed.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	unknown := new(pflag.NotExistError)
+	if !errors.As(err, &unknown) {
+		return usagef("%w: see %s --help", err, cmd.CommandPath())
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if meant, ok := diag.Suggest(unknown.GetSpecifiedName(), names); ok && unknown.GetSpecifiedShortnames() == "" {
+		return usagef("%w: did you mean --%s?", err, meant)
+	}
+	return usagef("%w: %s --help lists them", err, cmd.CommandPath())
 }
 
 // preRun notes that the command line was understood: what goes wrong from then

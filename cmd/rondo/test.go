@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -122,7 +123,7 @@ func (t *tests) once(ctx context.Context) (reads []string, err error) {
 		return nil, &failure{exitUsage, err}
 	}
 	if len(files) == 0 {
-		return nil, usagef("there is no file of tests (*.test.yaml) in %v", t.paths)
+		return nil, usagef("there is no file of tests (*.test.yaml) in %s", strings.Join(t.paths, ", "))
 	}
 	report, err := t.runner.Run(ctx, files)
 	if err != nil {

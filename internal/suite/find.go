@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,6 +21,9 @@ func Find(paths []string) ([]string, error) {
 			path = "."
 		}
 		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no file or folder %s: name a file of tests (*.test.yaml), or a folder with some", path)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read the tests: %w", err)
 		}
