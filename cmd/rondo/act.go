@@ -18,7 +18,7 @@ import (
 
 func newAct() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "act KIND",
+		Use:   "act KIND WORKFLOW/KEY",
 		Short: "Act on one instance: cancel, pause, resume, retry, set variables and more",
 		Long: `Act on one instance. The act is a record on the inbox, with who did it and why;
 the node that owns the instance decides it, and it becomes part of the history.
@@ -35,8 +35,9 @@ the node that owns the instance decides it, and it becomes part of the history.
   jump        go on at --step
   migrate     move to version --to
 
-Exit code 1 says that the act was refused, or that nobody decided on it in time
-(it stays in the inbox, and is decided as soon as a node is there).`,
+Exit code 1 says that the act was refused, that it ended in an incident, or that
+nobody decided on it in time (it stays in the inbox, and is decided as soon as a
+node is there).`,
 		Args:      oneKind,
 		ValidArgs: operate.Kinds,
 	}
@@ -52,7 +53,7 @@ Exit code 1 says that the act was refused, or that nobody decided on it in time
 	wait := cmd.Flags().Bool("wait", true, "wait until it was decided, and say what came of it")
 	timeout := cmd.Flags().Duration("timeout", 10*time.Second, "how long to wait")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		to, err := named()
+		to, err := named(args[1:])
 		if err != nil {
 			return err
 		}
@@ -84,12 +85,12 @@ Exit code 1 says that the act was refused, or that nobody decided on it in time
 	return cmd
 }
 
-// oneKind asks for the kind of the act.
+// oneKind asks for the kind of the act, and allows for WORKFLOW/KEY.
 func oneKind(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return usagef("rondo act needs one KIND: see rondo act --help")
+	if len(args) == 0 {
+		return usagef("rondo act needs a KIND, such as pause: see rondo act --help")
 	}
-	return nil
+	return oneInstance(cmd, args[1:])
 }
 
 // actData is what an act carries: JSON, or a version.
@@ -161,6 +162,8 @@ func tellOutcome(w io.Writer, o audit.Outcome) error {
 	if v.Dead != nil {
 		return fmt.Errorf("refused: %s (%s)", v.Dead.Text, v.Dead.Reason)
 	}
-	_, err = io.WriteString(w, v.Tell())
-	return err
+	if _, err = io.WriteString(w, v.Tell()); err != nil || v.Fault == nil {
+		return err
+	}
+	return fmt.Errorf("the instance stands still: %s: %s", v.Fault.Kind, v.Fault.Text)
 }

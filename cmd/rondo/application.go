@@ -58,16 +58,31 @@ func jsonFlags(cmd *cobra.Command) func() (asJSON bool, err error) {
 	return func() (bool, error) { return *short || *output == "json", checkOutput(*output) }
 }
 
-// instanceFlags name one instance.
-func instanceFlags(cmd *cobra.Command) func() (topology.Address, error) {
-	workflow := cmd.Flags().String("workflow", "", "name of the workflow")
-	key := cmd.Flags().String("key", "", "key of the instance")
-	return func() (topology.Address, error) {
-		if *workflow == "" || *key == "" {
-			return topology.Address{}, usagef("%s needs --workflow and --key", cmd.CommandPath())
+// instanceFlags name one instance, beside WORKFLOW/KEY as an argument.
+func instanceFlags(cmd *cobra.Command) func(args []string) (topology.Address, error) {
+	workflow := cmd.Flags().String("workflow", "", "name of the workflow, in place of WORKFLOW/KEY")
+	key := cmd.Flags().String("key", "", "key of the instance, in place of WORKFLOW/KEY")
+	return func(args []string) (topology.Address, error) {
+		to := topology.Address{Workflow: *workflow, Key: *key}
+		if len(args) == 1 {
+			if to != (topology.Address{}) {
+				return to, usagef("%s and --workflow or --key do not go together", args[0])
+			}
+			to.Workflow, to.Key, _ = strings.Cut(args[0], "/") // a key may have more of them
 		}
-		return topology.Address{Workflow: *workflow, Key: *key}, nil
+		if to.Workflow == "" || to.Key == "" {
+			return to, usagef("%s needs an instance: WORKFLOW/KEY, or --workflow and --key", cmd.CommandPath())
+		}
+		return to, nil
 	}
+}
+
+// oneInstance allows for WORKFLOW/KEY.
+func oneInstance(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usagef("%s takes one instance, and got %s as well: see %s --help", cmd.CommandPath(), args[1], cmd.CommandPath())
+	}
+	return nil
 }
 
 // sinceFlag adds --since: a duration before now, or a time.

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,14 +38,15 @@ the workflows of a folder (the current one by default). Send events and read
 commands with kcat or any other client.
 
 A file that changes is published as the next change of its version (1+dev.1);
-living instances keep what they began with. Topics are created as needed.
+living instances keep what they began with. Topics are created as needed. The
+application is called as in the folder's rondo.yaml, of which nothing else is used.
 Everything is kept in the folder --data until that is removed.
 
 The broker is for trying things out: it is not durable, and not Kafka.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	var d dev
-	cmd.Flags().StringVar(&d.app, "app", "dev", "name of the application")
+	cmd.Flags().StringVar(&d.app, "app", "", "name of the application (default: that of FOLDER/rondo.yaml, else dev)")
 	cmd.Flags().IntVar(&d.port, "port", 9092, "port of the broker; 0 is any free one")
 	cmd.Flags().StringVar(&d.data, "data", ".rondo", "folder where everything is kept between runs")
 	cmd.Flags().StringVar(&d.listen, "http", config.DefaultListen, "where /metrics, /livez and /readyz answer, or off")
@@ -75,14 +80,16 @@ type dev struct {
 	log                       *slog.Logger
 	stdout, stderr            io.Writer
 
-	cfg  processor.Config
-	seen map[string]string // what each file held when it was last looked at
+	cfg   processor.Config
+	empty bool              // the folder was, when it was last looked at
+	seen  map[string]string // what each file held when it was last looked at
 }
 
 func (d *dev) run(ctx context.Context) error {
 	if info, err := os.Stat(d.folder); err != nil || !info.IsDir() {
 		return usagef("%s is no folder: name the one with your workflow files", d.folder)
 	}
+	d.nameApplication()
 	broker, err := devbroker.Start(devbroker.Config{DataDir: filepath.Join(d.data, "broker"), Port: d.port, Log: d.stderr})
 	if err != nil {
 		return usageError(fmt.Errorf("%w; --port 0 takes any free port, --data another folder", err))
@@ -103,9 +110,23 @@ func (d *dev) run(ctx context.Context) error {
 		return unlessStopped(ctx, err)
 	}
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return runNode(running, d.cfg, d.listen, d.banner) })
+	group.Go(func() error { return d.node(running) })
 	group.Go(func() error { return d.watch(running) })
 	return unlessStopped(ctx, group.Wait())
+}
+
+// nameApplication takes the name that the operators' commands take, so that they
+// find what runs here. Nothing else of the folder's configuration is used, and
+// one that is wrong is for the commands to report that read it.
+func (d *dev) nameApplication() {
+	if d.app != "" {
+		return
+	}
+	d.app = "dev"
+	file, _, list, err := config.Load(filepath.Join(d.folder, defaultConfig), config.Process())
+	if err == nil && len(list) == 0 {
+		d.app = file.Node.App
+	}
 }
 
 // prepare makes the topics and publishes what is in the folder.
@@ -116,18 +137,30 @@ func (d *dev) prepare(ctx context.Context) error {
 	return d.reload(ctx)
 }
 
+func (d *dev) node(ctx context.Context) error {
+	err := runNode(ctx, d.cfg, d.listen, d.banner)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return usagef("%s is in use by another program, perhaps another rondo dev: choose another address with --http, or --http off", d.listen)
+	}
+	return err
+}
+
 func (d *dev) banner(http string) {
 	fmt.Fprintf(d.stderr, `
   rondo dev: not for production
 
-  broker     %s
-  http       %s
-  workflows  %s (reloaded when they change)
-  kept in    %s
+  broker       %s
+  application  %s
+  http         %s
+  workflows    %s (reloaded when they change)
+  kept in      %s
 
-  kcat -b %[1]s -L lists the topics. Ctrl-C stops.
+  kcat -b %[1]s -L
+  rondo instances list --app %[2]s --brokers %[1]s
 
-`, d.cfg.Brokers[0], http, d.folder, d.data)
+Ctrl-C stops.
+
+`, d.cfg.Brokers[0], d.app, http, d.folder, d.data)
 }
 
 // watch publishes files when they change, until ctx ends.
@@ -154,6 +187,9 @@ func (d *dev) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.tellOfChanges(files); err != nil {
+		return err
+	}
 	for _, f := range d.changed(files) {
 		if err := d.publish(ctx, f); err != nil {
 			delete(d.seen, f.name) // try again at the next look
@@ -161,6 +197,31 @@ func (d *dev) reload(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// tellOfChanges says what the files alone do not: that there is none yet, and
+// that one that is gone leaves its workflow in force.
+func (d *dev) tellOfChanges(files []definitionFile) error {
+	names := map[string]bool{}
+	for _, f := range files {
+		names[f.name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.seen)) {
+		if names[name] {
+			continue
+		}
+		delete(d.seen, name)
+		if _, err := fmt.Fprintf(d.stdout, "%s is gone: what it was stays in force until the folder %s is removed\n", name, d.data); err != nil {
+			return err
+		}
+	}
+	if len(files) > 0 || d.empty {
+		d.empty = len(files) == 0
+		return nil
+	}
+	d.empty = true
+	_, err := fmt.Fprintf(d.stdout, "there is no workflow file (*.yaml) in %s yet: rondo init writes one\n", d.folder)
+	return err
 }
 
 // changed picks out the files that hold something else than last time, their

@@ -12,12 +12,12 @@ import (
 
 func newHistory() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "history",
+		Use:   "history WORKFLOW/KEY",
 		Short: "Show the decisions about one instance, in order",
 		Long: `Show the decisions about one instance, in order, as the history topic has them:
 what came, what was done, what was sent, where the instance stood then. It knows
 instances that have ended as long as the topic keeps its records.`,
-		Args: noArguments,
+		Args: oneInstance,
 	}
 	application := addApplicationFlags(cmd)
 	named := instanceFlags(cmd)
@@ -25,12 +25,12 @@ instances that have ended as long as the topic keeps its records.`,
 	last := cmd.Flags().Bool("last", false, "the latest run of the key only")
 	since := sinceFlag(cmd, "nothing older than this")
 	form := jsonFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		asJSON, err := form()
 		if err != nil {
 			return err
 		}
-		address, err := named()
+		address, err := named(args)
 		if err != nil {
 			return err
 		}

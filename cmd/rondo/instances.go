@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -195,6 +196,8 @@ func placeOf(v audit.View) (step, since string) {
 // noteOf is what an operator looks for first.
 func noteOf(v audit.View) string {
 	switch {
+	case slices.ContainsFunc(v.Waits, func(w audit.Waiting) bool { return w.Asking }):
+		return "waits for its limit"
 	case v.Incident != nil:
 		return v.Incident.Kind + ": " + v.Incident.Text
 	case v.Failure != nil:
@@ -205,19 +208,19 @@ func noteOf(v audit.View) string {
 
 func newInstancesShow() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "show",
+		Use:   "show WORKFLOW/KEY",
 		Short: "Show one instance, its variables included",
-		Args:  noArguments,
+		Args:  oneInstance,
 	}
 	application := addApplicationFlags(cmd)
 	named := instanceFlags(cmd)
 	form := jsonFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		asJSON, err := form()
 		if err != nil {
 			return err
 		}
-		address, err := named()
+		address, err := named(args)
 		if err != nil {
 			return err
 		}
@@ -262,30 +265,34 @@ func showInstance(w io.Writer, v audit.View) error {
 	row("ended", moment(v.Ended))
 	for _, at := range v.Waits {
 		text := at.Step + " since " + moment(&at.Since)
-		if at.Attempt > 0 {
+		switch {
+		case at.Asking:
+			text += fmt.Sprintf(", until the limit lets attempt %d of command %s be sent", at.Attempt, at.Command)
+		case at.Attempt > 0:
 			text += fmt.Sprintf(", attempt %d of command %s", at.Attempt, at.Command)
 		}
 		row("waits at", text)
 	}
 	row("next timer", moment(v.NextTimer))
+	row("kept until", moment(v.KeptUntil))
 	if x := v.Incident; x != nil {
 		row("incident", fmt.Sprintf("%s at %s: %s (%s)", x.Kind, x.Step, x.Text, moment(&x.At)))
 	}
 	if f := v.Failure; f != nil {
 		row("failure", strings.TrimSuffix(fmt.Sprintf("%s at %s: %s", f.Error, f.Step, f.Message), ": "))
 	}
-	row("held", count(v.Held, "events for later"))
-	row("queued", count(v.Queued, "inputs until it goes on"))
-	row("undoable", count(v.Undoable, "steps that compensate would undo"))
+	row("held for later", count(v.Held))
+	row("queued", count(v.Queued))
+	row("undoable steps", count(v.Undoable))
 	row("search", string(v.Search))
 	row("variables", string(v.Vars))
 	row("output", string(v.Output))
 	return table.Flush()
 }
 
-func count(n int, of string) string {
+func count(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d %s", n, of)
+	return strconv.Itoa(n)
 }

@@ -11,8 +11,11 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"rondo/internal/audit"
 	"rondo/internal/kafkatest"
 	"rondo/processor"
+	"rondo/schemas"
+	"rondo/topology"
 )
 
 // patientFile is parcelFile with time to look at it.
@@ -108,16 +111,20 @@ func TestAnActThatCannotBeDoneIsSaidAndChangesNothing(t *testing.T) {
 		code int
 		want string
 	}{
-		{"act", exitUsage, "rondo: rondo act needs one KIND: see rondo act --help"},
+		{"act", exitUsage, "rondo: rondo act needs a KIND, such as pause: see rondo act --help"},
 		{"act cancle --workflow parcel --key o-1", exitUsage, "rondo: there is no act cancle: did you mean cancel?"},
-		{"act cancel --key o-1", exitUsage, "rondo: rondo act needs --workflow and --key"},
+		{"act cancel --key o-1", exitUsage, "rondo: rondo act needs an instance: WORKFLOW/KEY, or --workflow and --key"},
+		{"act pause parcel", exitUsage, "rondo: rondo act needs an instance: WORKFLOW/KEY, or --workflow and --key"},
+		{"act pause parcel/o-1 parcel/o-2", exitUsage, "rondo: rondo act takes one instance, and got parcel/o-2 as well: see rondo act --help"},
+		{"act pause parcel/o-1 --key o-1", exitUsage, "rondo: parcel/o-1 and --workflow or --key do not go together"},
+		{"act cancel parcel/no/body", exitFailed, "rondo: refused: there is no instance parcel/no/body to cancel (no-instance)"},
 		{"act jump --workflow parcel --key o-1", exitUsage, "rondo: jump needs the step to go to: --step NAME"},
 		{"act set --workflow parcel --key o-1 --data 3", exitUsage, "rondo: set needs the variables as --data, such as --data '{\"card\":\"c-2\"}'"},
 		{"act pause --workflow parcel --key o-1 --shift", exitUsage, "rondo: --shift belongs to resume"},
 		{"act cancel --workflow parsel --key o-1", exitFailed, "rondo: no workflow parsel is deployed: did you mean parcel?"},
 		{"act cancel --workflow parcel --key nobody", exitFailed, "rondo: refused: there is no instance parcel/nobody to cancel (no-instance)"},
-		{"instances show --workflow parcel --key nobody", exitFailed, "rondo: there is no instance parcel/nobody: it never began, or ended and is kept no more; rondo history shows what is known"},
-		{"history --workflow parcel --key nobody", exitFailed, "rondo: the history knows nothing of parcel/nobody"},
+		{"instances show parcel/nobody", exitFailed, "rondo: there is no instance parcel/nobody: it never began, or ended and is kept no more; rondo history shows what is known"},
+		{"history parcel/nobody", exitFailed, "rondo: the history knows nothing of parcel/nobody"},
 		{"instances list --status runing", exitUsage, "rondo: --status runing is not known: choose one of expected, running, compensating, paused, incident, completed, failed, cancelled, terminated"},
 		{"instances list --app elsewhere", exitFailed, "rondo: read topic elsewhere.changelog: topic elsewhere.changelog does not exist: is this the right application? rondo topics plan shows what there is"},
 	} {
@@ -125,7 +132,7 @@ func TestAnActThatCannotBeDoneIsSaidAndChangesNothing(t *testing.T) {
 			rondo(t, strings.Fields(tc.args)...).want(t, tc.code, tc.want)
 		})
 	}
-	if got := lines(t, rondo(t, "dlq", "list", "--json", "--topic", app+".inbox")); len(got) != 1 || got[0]["reason"] != "no-instance" {
+	if got := lines(t, rondo(t, "dlq", "list", "--json", "--topic", app+".inbox")); len(got) != 2 || got[0]["reason"] != "no-instance" {
 		t.Errorf("dead letters of acts: %v", got)
 	}
 }
@@ -223,6 +230,15 @@ func TestOperatorsPageNamesTheHeadersOfDeadLetters(t *testing.T) {
 	}
 }
 
+func TestAnActThatEndsInAnIncidentSaysSo(t *testing.T) {
+	entry := audit.Entry{History: schemas.History{Outcome: topology.Acted, Fault: &topology.Fault{Kind: "expression", Text: "division by zero"}}}
+	var out strings.Builder
+	err := tellOutcome(&out, audit.Outcome{Decision: &entry})
+	if err == nil || err.Error() != "the instance stands still: expression: division by zero" || !strings.Contains(out.String(), "division by zero") {
+		t.Errorf("%v after %s", err, out.String())
+	}
+}
+
 func TestGoldenHelpOfTheOperatorsCommands(t *testing.T) {
 	for _, command := range []string{"instances", "instances list", "instances show", "history", "act", "dlq", "dlq list", "dlq replay", "migrate"} {
 		r := rondo(t, append(strings.Fields(command), "--help")...)
@@ -254,6 +270,33 @@ func TestDevSaysWhatFitsNoMessage(t *testing.T) {
 	d.eventually(t, "the slip is named", func() bool {
 		return strings.Contains(d.stderr.String(), "no message fits type Orderd on topic parcel.orders: did you mean Ordered?")
 	})
+	d.end(t)
+}
+
+func TestDevSaysWhatIsNotThere(t *testing.T) {
+	dir := folder(t, map[string]string{"rondo.yaml": "app: shop\nbrokers: [localhost:9092]\n"})
+	d := start(t, "dev", ".", "--port", "0", "--http", "127.0.0.1:0")
+	d.eventually(t, "the folder is empty", func() bool {
+		return strings.Contains(d.stdout.String(), "there is no workflow file (*.yaml) in . yet: rondo init writes one\n")
+	})
+	d.eventually(t, "the application has the configuration's name", func() bool {
+		return strings.Contains(d.stderr.String(), "\n  rondo instances list --app shop --brokers 127.0.0.1:")
+	})
+	write(t, dir+"/parcel.yaml", parcelFile)
+	d.eventually(t, "the file is in force", func() bool { return strings.Contains(d.stdout.String(), "is in force (parcel.yaml)") })
+	if err := os.Remove(dir + "/parcel.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	d.eventually(t, "the file is gone", func() bool {
+		return strings.Contains(d.stdout.String(), "parcel.yaml is gone: what it was stays in force until the folder .rondo is removed\n")
+	})
+	if n := strings.Count(d.stdout.String(), "no workflow file"); n != 2 {
+		t.Errorf("the empty folder is told of %d times: %s", n, d.stdout.String())
+	}
+	other := rondo(t, "dev", "--port", "0", "--data", "other", "--http", strings.TrimPrefix(httpAddress.FindString(d.stderr.String()), "http://"))
+	if other.code != exitUsage || !strings.HasSuffix(other.stderr, "is in use by another program, perhaps another rondo dev: choose another address with --http, or --http off\n") {
+		t.Errorf("%+v", other)
+	}
 	d.end(t)
 }
 
@@ -305,7 +348,8 @@ func TestMigrateSaysWhoCanMove(t *testing.T) {
 		}
 	}
 	write(t, "next.yaml", strings.Replace(read(t, "parcel.yaml"), "version: 1", "version: 4\nmigrate: {from: 1}", 1))
-	if r := rondo(t, "check", "next.yaml", "--live"); r.code != exitDone || !strings.Contains(r.stdout, "parcel/o-1  version 1  running  can\n") {
+	rondo(t, "check", "next.yaml", "--app", "x").want(t, exitUsage, "rondo: --app and --brokers belong to --live")
+	if r := rondo(t, "check", "next.yaml", "--live", "--brokers", strings.Join(cluster.Addrs, ",")); r.code != exitDone || !strings.Contains(r.stdout, "parcel/o-1  version 1  running  can\n") {
 		t.Errorf("check --live: %+v", r)
 	}
 	if r := rondo(t, "check", "parcel3.yaml", "--live"); r.code != exitFailed || !strings.Contains(r.stdout, "cannot: stands at parcel") {

@@ -52,6 +52,17 @@ func TestWhereSeesWhatEveryInstanceHasAndItsVariables(t *testing.T) {
 	}
 }
 
+func TestWhereThatIsNeitherTrueNorFalseFails(t *testing.T) {
+	where, err := ParseWhere("key", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds := where.Holds(order())
+	if n, first := where.Failures(); holds || n != 1 || first.Error() != "checkout/o-1: it gives string, and not true or false" {
+		t.Errorf("%v, %d times, %v", holds, n, first)
+	}
+}
+
 func TestWhereSaysAllThatIsWrongWithIt(t *testing.T) {
 	for text, want := range map[string]string{
 		"declined > 1 && nokey == 2": "column 1: `declined` is not a variable",
@@ -78,6 +89,22 @@ func TestAViewSaysWhereAnInstanceWaits(t *testing.T) {
 		`"nextTimer":"1970-01-01T00:00:09Z","search":{"declines":2},"vars":{"declines":2,"status":"odd"}}`
 	if string(text) != want {
 		t.Errorf("got  %s\nwant %s", text, want)
+	}
+}
+
+func TestAViewSaysHowLongWhatHasEndedIsKept(t *testing.T) {
+	ended := &topology.Instance{Workflow: "checkout", Key: "o-2", Status: topology.StatusCompleted, Forget: topology.Timer{Due: 9000, Arm: 1}}
+	v, err := ViewOf(ended)
+	if err != nil || v.NextTimer != nil || v.KeptUntil == nil {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+func TestAViewTellsACallThatWaitsForItsLimit(t *testing.T) {
+	i := order()
+	i.Branches[0].Frames[len(i.Branches[0].Frames)-1].Call.Asking = true
+	if v, err := ViewOf(i); err != nil || !v.Waits[0].Asking {
+		t.Errorf("%+v, %v", v, err)
 	}
 }
 
@@ -128,6 +155,13 @@ func TestDecisionIsToldInOrder(t *testing.T) {
 `
 	if got := v.Tell(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestDecisionThatEndsTellsHowLongItIsKept(t *testing.T) {
+	v, err := DecisionViewOf(Entry{History: schemas.History{At: 1000, Workflow: "checkout", Key: "o-1", Status: topology.StatusFailed, NextTimer: 11000}})
+	if got := v.Tell(); err != nil || !strings.HasSuffix(got, "then      failed, kept until 1970-01-01 00:00:11.000Z\n") {
+		t.Errorf("%v:\n%s", err, got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"rondo/processor"
 	"rondo/schemas"
+	"rondo/topology"
 )
 
 // DecisionView is a decision as people and programs read it.
@@ -205,7 +206,11 @@ func (v DecisionView) Tell() string {
 	if v.Status != "" {
 		fmt.Fprintf(&b, "    then      %s", v.Status)
 		if v.NextTimer != nil {
-			fmt.Fprintf(&b, ", next timer %s", v.NextTimer.Format("2006-01-02 15:04:05.000Z"))
+			until := ", next timer"
+			if topology.Status(v.Status).Final() {
+				until = ", kept until"
+			}
+			fmt.Fprintf(&b, "%s %s", until, v.NextTimer.Format("2006-01-02 15:04:05.000Z"))
 		}
 		b.WriteByte('\n')
 	}

@@ -24,6 +24,7 @@ type View struct {
 	Ended     *time.Time `json:"ended,omitempty"`
 	Waits     []Waiting  `json:"waits,omitempty"`
 	NextTimer *time.Time `json:"nextTimer,omitempty"`
+	KeptUntil *time.Time `json:"keptUntil,omitempty"` // of one that has ended
 
 	Incident *IncidentView `json:"incident,omitempty"`
 	Failure  *FailureView  `json:"failure,omitempty"`
@@ -42,6 +43,7 @@ type Waiting struct {
 	Since   time.Time `json:"since"`
 	Attempt int       `json:"attempt,omitempty"` // of a call
 	Command string    `json:"command,omitempty"` // of a call: its command id
+	Asking  bool      `json:"asking,omitempty"`  // of a call: it waits its turn by the message's limit
 }
 
 // IncidentView is why an instance stands still.
@@ -73,7 +75,9 @@ func ViewOf(i *topology.Instance) (View, error) {
 			v.Waits = append(v.Waits, waitingAt(b.Frames[n-1]))
 		}
 	}
-	if due, ok := i.NextTimer(); ok {
+	if i.Forget.Armed() {
+		v.KeptUntil = instant(i.Forget.Due)
+	} else if due, ok := i.NextTimer(); ok {
 		v.NextTimer = instant(due)
 	}
 	if x := i.Incident; x != nil {
@@ -107,7 +111,7 @@ func FullViewOf(i *topology.Instance) (View, error) {
 func waitingAt(f topology.Frame) Waiting {
 	w := Waiting{Step: f.Place, Since: f.Since.Time()}
 	if f.Call != nil {
-		w.Attempt, w.Command = f.Call.Attempt, f.Call.Command
+		w.Attempt, w.Command, w.Asking = f.Call.Attempt, f.Call.Command, f.Call.Asking
 	}
 	return w
 }

@@ -49,6 +49,10 @@ func ParseWhere(text string, variables []string) (*Where, error) {
 // counts them.
 func (w *Where) Holds(i *topology.Instance) bool {
 	v, err := w.program.Eval(names{i})
+	holds, isBool := v.(bool)
+	if err == nil && !isBool {
+		err = fmt.Errorf("it gives %s, and not true or false", value.KindOf(v))
+	}
 	if err != nil {
 		w.failed++
 		if w.first == nil {
@@ -56,8 +60,7 @@ func (w *Where) Holds(i *topology.Instance) bool {
 		}
 		return false
 	}
-	holds, isBool := v.(bool)
-	return isBool && holds
+	return holds
 }
 
 // Failures returns over how many instances the condition failed, and the first error.
