@@ -354,6 +354,14 @@ func (b *batch) consumeInbox(ctx context.Context, record *kgo.Record) error {
 		}
 		return b.bury(ctx, record, deadLetter{DeadLetter: topology.DeadLetter{Reason: deadInbox, Text: err.Error()}})
 	}
+	// Decided here, it would begin what nobody finds again.
+	if to := message.Address(); b.home(to) != b.tenure.lane.partition {
+		return b.bury(ctx, record, deadLetter{
+			topology.DeadLetter{Reason: deadInbox, Text: fmt.Sprintf("what is for %s is in partition %d, but belongs in partition %d: whoever wrote it counts partitions in another way",
+				to, b.tenure.lane.partition, b.home(to))},
+			message.Workflow, message.Key,
+		})
+	}
 	switch message.Kind {
 	case schemas.InboxEvent:
 		return b.consumeForwarded(ctx, message, record)

@@ -229,13 +229,23 @@ func TestLettersAreWrittenOnceWhileConnectionsAreCut(t *testing.T) {
 	a.lettersOnce(map[topology.LetterKind]int{topology.LetterRun: sum, topology.LetterOutcome: sum})
 }
 
-// A letter to a workflow that is not deployed is not lost.
-func TestChildThatIsNotDeployedIsFoundAmongTheDeadOrFails(t *testing.T) {
-	a := newApp(t, kafkatest.Embedded(t, 1), strings.Replace(family, "run: child", "run: nobody", 1))
+// A parent that waits for a child of a workflow that is not deployed is told once,
+// and one that does not wait leaves a dead letter.
+func TestChildThatIsNotDeployedFailsOrIsFoundAmongTheDead(t *testing.T) {
+	nobody := strings.NewReplacer("run: child", "run: nobody", "      await: {completed", "      catch: {any: {set: {result: =error.name}}}\n      await: {completed").Replace(family)
+	careless := strings.NewReplacer("workflow: parent", "workflow: careless", "run: child", "run: nobody",
+		"      await: {completed: {set: {result: =event.result}}}\n", "", ", result: =result", "", "%s.in", "%s.odd").Replace(family)
+	a := newApp(t, kafkatest.Embedded(t, 1), nobody, careless)
 	a.create(nil)
 	a.ready(a.node())
-	dead := a.follow("dead-letters")
+	dead, out := a.follow("dead-letters"), a.follow("out")
 	a.produce("in", "j-1", begin("j-1", 1))
+	if end := out.next(1)[0]; field(t, end, "result") != "run.unknown" {
+		t.Errorf("end: %s", describe(end))
+	}
+	a.lettersOnce(map[topology.LetterKind]int{topology.LetterRun: 1, topology.LetterOutcome: 1})
+	dead.none(200 * time.Millisecond)
+	a.produce("odd", "j-2", begin("j-2", 1))
 	letter := dead.next(1)[0]
 	if header(letter, "__rondo.errors.exception") != "inbox" || !strings.Contains(header(letter, "__rondo.errors.message"), "nobody is not deployed") {
 		t.Errorf("dead letter: %s", describe(letter))

@@ -46,12 +46,6 @@ func (b *batch) expect(d decisionOf, letter *topology.Letter) {
 // partition.
 func (b *batch) consumeLetter(ctx context.Context, letter topology.Letter, record *kgo.Record) error {
 	to := letter.To
-	if home := b.home(to); home != b.tenure.lane.partition {
-		return b.bury(ctx, record, deadLetter{
-			topology.DeadLetter{Reason: deadInbox, Text: fmt.Sprintf("a letter to %s is in this partition, but belongs in partition %d", to, home)},
-			to.Workflow, to.Key,
-		})
-	}
 	instance, err := b.rested(ctx, to)
 	if err != nil {
 		return err
@@ -61,14 +55,26 @@ func (b *batch) consumeLetter(ctx context.Context, letter topology.Letter, recor
 		return err
 	}
 	if plan == nil {
-		return b.bury(ctx, record, deadLetter{
-			topology.DeadLetter{Reason: deadInbox, Text: fmt.Sprintf("a letter (%s) from %s: the workflow %s is not deployed. Deploy it, and write the record to the inbox again",
-				letter.Kind, letter.From, to.Workflow)},
-			to.Workflow, to.Key,
-		})
+		return b.undeliverable(ctx, letter, record)
 	}
 	in := topology.Input{At: b.tenure.now(), Letter: &letter}
 	return b.decide(ctx, plan, to, instance, in, record)
+}
+
+// undeliverable is where a letter is for a workflow that is not deployed: a parent
+// that waits is told, once, for that is in the transaction that passes over the
+// letter. All else is a dead letter.
+func (b *batch) undeliverable(ctx context.Context, letter topology.Letter, record *kgo.Record) error {
+	if answer, awaited := topology.Undeliverable(letter, b.tenure.now()); awaited {
+		b.tenure.lane.log.Warn("a child cannot begin: its workflow is not deployed", "child", letter.To.String(), "parent", letter.From.String())
+		b.tally.letters[letterLabels{answer.To.Workflow, string(answer.Kind)}]++
+		return b.tell(ctx, answer.To, schemas.NewLetter(&answer))
+	}
+	return b.bury(ctx, record, deadLetter{
+		topology.DeadLetter{Reason: deadInbox, Text: fmt.Sprintf("a letter (%s) from %s: the workflow %s is not deployed. Deploy it, and write the record to the inbox again",
+			letter.Kind, letter.From, letter.To.Workflow)},
+		letter.To.Workflow, letter.To.Key,
+	})
 }
 
 // planForLetter returns the plan by which a letter is considered: that of the

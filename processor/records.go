@@ -179,6 +179,9 @@ func (b *batch) buryDecided(ctx context.Context, d decisionOf) error {
 			return err
 		}
 	}
+	if source == nil { // a timer, or a letter that had been kept: there is no record, only whom it is about
+		source = &kgo.Record{Key: []byte(d.to.Key)}
+	}
 	return b.bury(ctx, source, deadLetter{*d.decision.DeadLetter, d.plan.Definition().Name, d.to.Key})
 }
 
@@ -201,7 +204,8 @@ func keptRecord(e *topology.Event) (*kgo.Record, error) {
 	return record, nil
 }
 
-// bury stages a dead letter: the record as it was, and why.
+// bury stages a dead letter: the record as it was, and why. A record without a
+// topic is none, and stands nowhere.
 func (b *batch) bury(ctx context.Context, source *kgo.Record, why deadLetter) error {
 	facts, err := b.topic(ctx, b.tenure.lane.shared.topics.DeadLetters)
 	if err != nil {
@@ -218,9 +222,13 @@ func (b *batch) bury(ctx context.Context, source *kgo.Record, why deadLetter) er
 	}
 	header(headerDeadReason, why.Reason)
 	header(headerDeadText, why.Text)
-	header(headerDeadTopic, source.Topic)
-	header(headerDeadPartition, strconv.Itoa(int(source.Partition)))
-	header(headerDeadOffset, strconv.FormatInt(source.Offset, 10))
+	from := ""
+	if source.Topic != "" {
+		from = coordinates(source)
+		header(headerDeadTopic, source.Topic)
+		header(headerDeadPartition, strconv.Itoa(int(source.Partition)))
+		header(headerDeadOffset, strconv.FormatInt(source.Offset, 10))
+	}
 	header(headerDeadWorkflow, why.workflow)
 	header(headerDeadInstance, why.instance)
 	if recordBytes(record) > facts.maxMessageBytes*9/10 {
@@ -228,7 +236,7 @@ func (b *batch) bury(ctx context.Context, source *kgo.Record, why deadLetter) er
 		header(headerDeadOmitted, "the record is larger than this topic takes; it is where the coordinates say")
 	}
 	b.tally.dead[why.Reason]++
-	b.tenure.lane.log.Warn("dead letter", "record", coordinates(source), "to", record.Topic, "reason", why.Reason, "text", why.Text)
+	b.tenure.lane.log.Warn("dead letter", "record", from, "instance", why.instance, "to", record.Topic, "reason", why.Reason, "text", why.Text)
 	b.add(record, facts.maxMessageBytes)
 	return nil
 }

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -90,8 +91,26 @@ func DecodeInbox(b []byte) (Inbox, error) {
 		Act:      r.act(n),
 		Letter:   r.letter(n, "letter"),
 	}
+	if r.err == nil {
+		r.err = i.check()
+	}
 	if r.err != nil {
 		return Inbox{}, fmt.Errorf("decode inbox record: %w", r.err)
 	}
 	return i, nil
+}
+
+// check says what a record of its kind lacks: the topic takes what anybody writes.
+func (i Inbox) check() error {
+	switch {
+	case i.Kind == InboxEvent && i.Source == nil:
+		return errors.New("an event that has no source")
+	case i.Kind == InboxAct && i.Act == nil:
+		return errors.New("an act that has no act in it")
+	case i.Kind == InboxLetter && i.Letter == nil:
+		return errors.New("a letter that has no letter in it")
+	case i.Kind == InboxLetter && i.Letter.To != i.Address():
+		return fmt.Errorf("a letter to %s that is addressed to %s", i.Letter.To, i.Address())
+	}
+	return nil
 }

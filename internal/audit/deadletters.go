@@ -36,8 +36,12 @@ type DeadLetter struct {
 // Coordinates name the dead letter: partition/offset.
 func (d DeadLetter) Coordinates() string { return fmt.Sprintf("%d/%d", d.Partition, d.Offset) }
 
-// SourceCoordinates name the record that it was: topic/partition/offset.
+// SourceCoordinates name the record that it was: topic/partition/offset; "no
+// record" where only a timer had come.
 func (d DeadLetter) SourceCoordinates() string {
+	if d.Source == "" {
+		return "no record"
+	}
 	return fmt.Sprintf("%s/%d/%d", d.Source, d.SourceAt, d.SourceOffset)
 }
 
