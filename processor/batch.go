@@ -29,10 +29,11 @@ type batch struct {
 	heavy   bool          // some partition has as much as one produce batch should hold
 
 	began   time.Time
-	inputs  int             // decided so far: records and timers
-	records []*kgo.Record   // taken so far, to be decided again after an abort
-	before  map[input]int64 // positions at the beginning
-	urgent  bool            // there is something that others wait for
+	inputs  int              // decided so far: records and timers
+	records []*kgo.Record    // taken so far, to be decided again after an abort
+	before  map[input]int64  // positions at the beginning
+	urgent  bool             // there is something that others wait for
+	fired   topology.Address // whose timer was decided last
 
 	schedules *definitionSet            // looked at in this batch; nil: not to the end
 	scheduled map[string]*topology.Plan // by workflow: what this batch has told its schedule

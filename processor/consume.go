@@ -33,7 +33,7 @@ func (b *batch) consume(ctx context.Context, record *kgo.Record) error {
 }
 
 func (b *batch) dispatch(ctx context.Context, record *kgo.Record) error {
-	if refused := b.tenure.refused; refused != nil && refused.is(record) {
+	if refused := b.tenure.refused; refused.is(record) {
 		return b.bury(ctx, record, deadLetter{DeadLetter: topology.DeadLetter{Reason: deadTooLarge, Text: refused.text}})
 	}
 	if record.Topic == b.tenure.lane.shared.topics.Inbox {
@@ -547,6 +547,9 @@ func (b *batch) fireOne(ctx context.Context, instance *topology.Instance, due to
 	}
 	in := topology.Input{At: b.tenure.now(), Timer: !instance.Owes()}
 	to := instance.Address()
+	if b.fired = to; b.tenure.refused.isTimerOf(to) {
+		in.Refused = b.tenure.refused.text
+	}
 	decision, err := b.decideWithTables(ctx, plan, to, instance, in)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package processor_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -109,4 +110,54 @@ func TestInboxRecordThatMakesNoSenseIsADeadLetter(t *testing.T) {
 	out := a.follow("out")
 	out.next(1)
 	out.none(200 * time.Millisecond)
+}
+
+// swollen becomes, by a timer, larger than a record of the changelog may be.
+const swollen = `
+workflow: swollen
+version: 1
+messages:
+  Say:  {topic: %s.in, key: event.id}
+  Said: {topic: %s.out}
+start: {Say: {set: {text: =event.text}}}
+do:
+  - rest: {wait: 300ms}
+  - say: {send: Said, with: {id: =key}}
+output: {a: =text, b: =text, c: =text, d: =text, e: =text, f: =text, g: =text, h: =text, i: =text, j: =text}
+keep: 1h
+`
+
+// A timer whose decision no broker takes stops the instance, and not the partition.
+func TestTimerThatLeadsToTooMuchIsAnIncident(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), swollen)
+	a.create(nil)
+	node := a.node()
+	a.ready(node)
+	out := a.follow("out")
+	a.produce("in", "k", say("large", 450<<10))
+	a.await("an incident", func() bool { return strings.Contains(a.logs.tail(1<<20), "incident: the instance stands still") })
+	key := "large"
+	for i := 0; processor.PartitionOf([]byte(key), appPartitions) != processor.PartitionOf([]byte("large"), appPartitions) || key == "large"; i++ {
+		key = fmt.Sprintf("small-%d", i)
+	}
+	a.produce("in", key, say(key, 10))
+	if said := out.next(1)[0]; string(said.Key) != key {
+		t.Errorf("said: %s", describe(said))
+	}
+	var faults []string
+	for _, r := range a.all("history") {
+		h, err := schemas.DecodeHistory(r.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Fault != nil {
+			faults = append(faults, h.Fault.Kind+" "+string(h.Status))
+		}
+	}
+	if len(faults) != 1 || faults[0] != "limit.record incident" {
+		t.Errorf("faults: %v", faults)
+	}
+	if s := node.Status(); s.Partitions.Running != appPartitions {
+		t.Errorf("the partition halted: %+v", s)
+	}
 }

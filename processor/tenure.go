@@ -170,40 +170,52 @@ func (t *tenure) replay(ctx context.Context, b *batch, cause error) error {
 	}
 }
 
-// refusedInput is a record whose decision the brokers refuse to write. It
-// becomes a dead letter, so that the partition goes on.
+// refusedInput is a record, or a timer, whose decision the brokers refuse to
+// write. The record becomes a dead letter, and the instance of the timer an
+// incident, so that the partition goes on.
 type refusedInput struct {
 	input  input
 	offset int64
+	timer  topology.Address // whose timer it is; zero: a record
 	text   string
 }
 
 func (r *refusedInput) is(record *kgo.Record) bool {
-	return r.input == inputOf(record) && r.offset == record.Offset
+	return r != nil && r.timer == topology.Address{} && r.input == inputOf(record) && r.offset == record.Offset
+}
+
+func (r *refusedInput) isTimerOf(to topology.Address) bool {
+	return r != nil && r.timer != topology.Address{} && r.timer == to
 }
 
 // isolate finds the input whose records are refused: first by deciding one
 // input per transaction, then by its being alone in one. If not even the dead
-// letter that it becomes can be written, an operator must act.
+// letter or the incident that it becomes can be written, an operator must act.
 func (t *tenure) isolate(b *batch, cause *RecordError) error {
 	culprit := b.lastRecord()
 	switch {
 	case !t.single:
 		t.lane.log.Warn("a record was refused: deciding again, input by input", "error", cause.Error())
 		t.single = true
+	case culprit == nil && (b.fired.Workflow == "" || b.fired.Desk != "" || t.refused.isTimerOf(b.fired)):
+		return halt("a timer's decision (of %s) cannot be written: %v. Raise max.message.bytes of the topic", b.fired, cause)
 	case culprit == nil:
-		return halt("a timer's decision cannot be written: %v. Raise max.message.bytes of the topic", cause)
-	case t.refused != nil && t.refused.is(culprit):
+		t.refused = &refusedInput{timer: b.fired, text: tooMuch(cause)}
+	case t.refused.is(culprit):
 		return halt("%s cannot be decided, and not even a dead letter can be written: %v. Raise max.message.bytes of the topic",
 			coordinates(culprit), cause)
 	default:
 		t.refused = &refusedInput{
 			input:  inputOf(culprit),
 			offset: culprit.Offset,
-			text:   fmt.Sprintf("what it leads to cannot be written: %v. Raise max.message.bytes of the topic, or send less", cause),
+			text:   tooMuch(cause),
 		}
 	}
 	return nil
+}
+
+func tooMuch(cause *RecordError) string {
+	return fmt.Sprintf("what it leads to cannot be written: %v. Raise max.message.bytes of the topic, or send less", cause)
 }
 
 // awaitMember waits for the assignment callback that confirms the partition

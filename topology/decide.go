@@ -20,6 +20,8 @@ func (p *Plan) Decide(inst *Instance, key string, in Input) (d Decision) {
 	}()
 	switch {
 	case !pass.canDecide(in):
+	case in.Refused != "" && pass.canStop():
+		pass.abort("", &Fault{Kind: "limit.record", Place: p.definition.Name, Text: in.Refused})
 	case in.Act != nil:
 		pass.act(in.Act)
 	case in.Event != nil:
@@ -55,6 +57,11 @@ func (p *pass) canDecide(in Input) bool {
 		return false
 	}
 	return true
+}
+
+// canStop reports whether there is a living instance, which can become an incident.
+func (p *pass) canStop() bool {
+	return !p.isAbsent() && !p.inst.Ended() && !p.inst.Status.Stopped()
 }
 
 // consider finds out who takes an event. The order is the language's: the first
