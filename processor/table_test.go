@@ -336,14 +336,14 @@ func TestRowsThatFellToRetentionGo(t *testing.T) {
 	r := newTableRig(t, kafkatest.Embedded(t, 1), 1)
 	r.put("a", profile("1"), "b", profile("2"), "c", profile("3"))
 	first := r.hold(r.fs)
-	held := first.loaded(t)
+	first.loaded(t)
 	first.stop()
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: r.topic, At: 2})
 	if _, err := kadm.NewClient(r.client).DeleteRecords(shortly(t), offsets); err != nil {
 		t.Fatal(err)
 	}
-	held = r.hold(r.fs).loaded(t)
+	held := r.hold(r.fs).loaded(t)
 	if got := segment(t, held, "a") + segment(t, held, "b") + segment(t, held, "c"); got != "nonenone3" {
 		t.Errorf("rows %s", got)
 	}

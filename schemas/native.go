@@ -20,14 +20,6 @@ func get[T any](record fields, name string) T {
 	return v
 }
 
-// optional returns v as a union's member, or null.
-func optional(present bool, member string, v any) any {
-	if !present {
-		return nil
-	}
-	return fields{member: v}
-}
-
 // unwrap returns a union's only member besides null; ok is false for null.
 func unwrap[T any](record fields, name, member string) (v T, ok bool) {
 	if record[name] == nil {
