@@ -97,15 +97,31 @@ func (s *scanner) close(f *frame) {
 		if len(rest) > 0 && (rest[0] == '}' || rest[0] == ']') {
 			break
 		}
-		next := position{s.at.line, s.at.column + 1}
-		if len(rest) == 0 {
-			next = position{s.at.line + 1, 1}
-		}
-		s.to(next)
+		s.step()
 	}
 	f.end = s.at
 	s.at.column++
 	s.frames = s.frames[:len(s.frames)-1]
+}
+
+// toDash goes to the `-` of the next item of a list whose items begin at a column. It
+// may stand lines above the item's value.
+func (s *scanner) toDash(column int) {
+	for s.at.line <= len(s.lines) {
+		if rest := s.rest(); s.at.column == column && len(rest) > 0 && rest[0] == '-' {
+			return
+		}
+		s.step()
+	}
+}
+
+// step passes one character that belongs to no node, or a comment, or the end of a line.
+func (s *scanner) step() {
+	if len(s.rest()) == 0 {
+		s.at = position{s.at.line + 1, 1}
+		return
+	}
+	s.to(position{s.at.line, s.at.column + 1})
 }
 
 // skip goes behind a scalar.
@@ -182,7 +198,7 @@ func (r *reader) place() {
 	for _, c := range r.scan.comments {
 		switch {
 		case c.dash:
-			r.placeOnNext(c)
+			r.placeOnItem(c)
 		case c.own && c.flow != nil:
 			r.placeInFlow(c)
 		case c.own:
@@ -236,12 +252,11 @@ func (r *reader) prev(p position) *place {
 	return last
 }
 
-func (r *reader) placeOnNext(c *found) {
-	if next := r.next(c.position); next != nil {
-		next.entry.head = append(next.entry.head, c.comment)
-		return
-	}
-	r.placeOwn(c)
+// placeOnItem puts the comment behind the `-` of an item before the item.
+func (r *reader) placeOnItem(c *found) {
+	item := r.prev(c.position).entry
+	c.blank, item.blank = item.blank, false
+	item.head = append(item.head, c.comment)
 }
 
 // placeInFlow puts a comment on a line inside of brackets before the next entry
@@ -256,10 +271,10 @@ func (r *reader) placeInFlow(c *found) {
 }
 
 // placeOwn puts a comment on a line of its own before the next entry, or, when it
-// is indented further than that, behind the last entry of what ends here.
+// is indented further than that and something ends here, behind the last entry of that.
 func (r *reader) placeOwn(c *found) {
 	next, prev := r.next(c.position), r.prev(c.position)
-	if next != nil && (c.column <= next.column || prev == nil) {
+	if next != nil && (c.column <= next.column || prev == nil || next.in.owner == prev) {
 		next.entry.head = append(next.entry.head, c.comment)
 		return
 	}

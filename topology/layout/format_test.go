@@ -86,3 +86,32 @@ func FuzzFormat(f *testing.F) {
 		formatted(t, "the file", src)
 	})
 }
+
+// TestCommentsStayWithWhatTheyAreAbout has the places where a comment could wander to a
+// neighbour: behind the `-` of an item, and between a key or `-` and its value.
+func TestCommentsStayWithWhatTheyAreAbout(t *testing.T) {
+	const head = "workflow: w\nversion: 1\nmessages:\n  Go: {topic: in}\n  C:  {topic: out}\nstart: {Go: {}}\ndo:\n  - tell:\n      send: C\n      with:\n"
+	for _, test := range []struct{ name, src, want string }{
+		{"behind a -", "- a: 1\n\n-  # two\n  b: 2\n", "- a: 1\n\n# two\n- b: 2\n"},
+		{"behind each - of an item in an item", "- 1\n-  # outer\n  -  # inner\n    - 3\n", "- 1\n# outer\n-\n  # inner\n  -\n    - 3\n"},
+		{"between a - and its value", "- a: 1\n-\n  # two\n  b: 2\n", "- a: 1\n-\n  # two\n  b: 2\n"},
+		{"between a - and its value, further in", "- a: 1\n-\n      # two\n  b: 2\n- 3\n", "- a: 1\n-\n  # two\n  b: 2\n- 3\n"},
+		{"between a key and its value, further in", "x:\n      # a\n  a: 1\ny: 2\n", "x:\n  # a\n  a: 1\ny: 2\n"},
+	} {
+		got := formatted(t, test.name, []byte(head+indented(test.src)))
+		if want := head + indented(test.want); string(got) != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", test.name, got, want)
+		}
+	}
+}
+
+func indented(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if line != "\n" {
+			out.WriteString("        ")
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}

@@ -104,11 +104,12 @@ func (r *reader) list(n *yaml.Node, owner *place, template bool) *Node {
 	f := r.frame(n, owner, list)
 	for _, item := range n.Content {
 		e := &Entry{}
-		column := n.Column
-		if f.flow {
-			column = item.Column
+		line, column := item.Line, item.Column
+		if !f.flow {
+			r.scan.toDash(n.Column)
+			line, column = r.scan.at.line, n.Column
 		}
-		at := r.put(e, item.Line, column, f)
+		at := r.put(e, line, column, f)
 		e.Value = r.node(item, at, "", template)
 	}
 	r.close(f)

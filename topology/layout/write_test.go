@@ -101,9 +101,48 @@ func TestGeneratedDefinitionsAreReadAsTheSame(t *testing.T) {
 		if out := formattedBy(t, text); !bytes.Equal(out, text) {
 			t.Fatalf("Format makes of\n%s\nthis:\n%s", text, out)
 		}
-		formattedBy(t, commented(t, text))
+		formattedBy(t, commented(text, func() sprinkle { return anySprinkle(t) }))
 	})
 }
+
+// TestCommentsEverywhereStay puts comments around each line of all definitions, and of
+// one whose texts belong to items and to keys that begin like items.
+func TestCommentsEverywhereStay(t *testing.T) {
+	files := definitionFiles(t)
+	files["texts in items"] = []byte(textsInItems)
+	for path, src := range files {
+		text := formatted(t, path, src)
+		formatted(t, path+" with comments before", commented(text, func() sprinkle { return sprinkle{before: []string{"", "   #x"}} }))
+		formatted(t, path+" with comments behind", commented(text, func() sprinkle { return sprinkle{behind: "  # behind"} }))
+	}
+}
+
+const textsInItems = `workflow: w
+version: 1
+messages: {Go: {topic: in}, C: {topic: out}}
+start: {Go: {}}
+do:
+  - tell:
+      send: C
+      with:
+        - "={'a': [1, 2]}"
+        - -0: >-
+            =order.total > 100
+            && order.customer.name == 'a very long name' && order.lines.exists(l, l.sku == 'a' && l.qty > 0)
+          other: |-
+            one
+            two
+        - - - >-
+              =order.total > 100
+              && order.customer.name == 'a very long name' && order.lines.exists(l, l.sku == 'a' && l.qty > 0)
+          - |
+            one
+            two
+        - |-
+          one
+
+          two
+`
 
 // formattedBy is formatted, for rapid.
 func formattedBy(t *rapid.T, src []byte) []byte {
@@ -123,33 +162,53 @@ func formattedBy(t *rapid.T, src []byte) []byte {
 }
 
 // commented puts comments and empty lines between and behind the lines of a file
-// that are no text.
-func commented(t *rapid.T, src []byte) []byte {
+// that are no text, where choose says so.
+func commented(src []byte, choose func() sprinkle) []byte {
 	var out []string
 	text := -1 // the indentation of what a block of text belongs to; -1: none
 	for line := range strings.Lines(string(src)) {
 		line = strings.TrimSuffix(line, "\n")
-		indent := len(line) - len(strings.TrimLeft(line, " "))
-		if text >= 0 && (line == "" || indent > text) {
+		if text >= 0 && (line == "" || indentOf(line) > text) {
 			out = append(out, line)
 			continue
 		}
 		text = -1
-		opens := strings.HasSuffix(line, ">-") || strings.HasSuffix(line, "|-") || strings.HasSuffix(line, "|")
-		switch rapid.IntRange(0, 9).Draw(t, "comment") {
-		case 0:
-			out = append(out, strings.Repeat(" ", rapid.IntRange(0, 12).Draw(t, "indent"))+"# "+rapid.StringMatching(`[ -~]{0,20}`).Draw(t, "text"))
-		case 1:
-			out = append(out, "", "   #x")
-		case 2:
-			line += "  # behind"
+		if strings.HasSuffix(line, ">-") || strings.HasSuffix(line, "|-") || strings.HasSuffix(line, "|") {
+			text = ownerOfText(line)
 		}
-		out = append(out, line)
-		if opens {
-			if text = indent; strings.HasPrefix(strings.TrimLeft(line, " "), "- ") && strings.Contains(line, ": ") {
-				text += 2 * strings.Count(line[:strings.IndexFunc(line, func(c rune) bool { return c != ' ' && c != '-' })], "-")
-			}
-		}
+		s := choose()
+		out = append(append(out, s.before...), line+s.behind)
 	}
 	return []byte(strings.Join(out, "\n") + "\n")
+}
+
+// sprinkle is what is put before and behind a line.
+type sprinkle struct {
+	before []string
+	behind string
+}
+
+func anySprinkle(t *rapid.T) sprinkle {
+	switch rapid.IntRange(0, 9).Draw(t, "comment") {
+	case 0:
+		indent := strings.Repeat(" ", rapid.IntRange(0, 12).Draw(t, "indent"))
+		return sprinkle{before: []string{indent + "# " + rapid.StringMatching(`[ -~]{0,20}`).Draw(t, "text")}}
+	case 1:
+		return sprinkle{before: []string{"", "   #x"}}
+	case 2:
+		return sprinkle{behind: "  # behind"}
+	}
+	return sprinkle{}
+}
+
+func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
+
+// ownerOfText is the column of the key or item to which the block of text that a line
+// opens belongs: its lines stand further in. The `-` of a key like `-0` is no item's.
+func ownerOfText(line string) int {
+	column := indentOf(line)
+	for strings.HasPrefix(line[column:], "- ") && strings.Contains(line[column+2:], " ") {
+		column += 2
+	}
+	return column
 }
