@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"rondo/internal/kafkatest"
 	"rondo/schemas"
@@ -255,6 +258,29 @@ func TestScheduleFiresOnceWhileNodesAreKilled(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A firing whose transaction was aborted has begun nothing.
+func TestScheduleFiresOnceWhileTransactionsAreAborted(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), ticking)
+	a.create(nil)
+	node := a.node()
+	a.ready(node)
+	out := a.follow("out")
+	var ticks []*kgo.Record
+	for range 6 {
+		a.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.TransactionAbortable, Count: 3})
+		ticks = append(ticks, out.next(1)...)
+	}
+	a.everyTick(ticks, out, 400*time.Millisecond)
+	for at, n := range a.lettersOf(topology.LetterBegin) {
+		if n != 1 {
+			t.Errorf("begun %d times for %s", n, at)
+		}
+	}
+	if node.count("rondo_transaction_replays_total") < 6 {
+		t.Error("too few transactions were aborted")
+	}
 }
 
 // everyTick reads on until each tick up to the latest of those seen is as far
