@@ -46,6 +46,9 @@ func Parse(file string, src []byte, files func(name string) ([]byte, error)) (*D
 		return nil, p.findings.sorted()
 	}
 	p.refuse(root)
+	if !p.looksLikeWorkflow(root) {
+		return nil, p.findings.sorted()
+	}
 	def := p.workflow(root)
 	def.Source = bytes.Clone(src)
 	def.Files = p.schemas(def, files)
@@ -171,6 +174,23 @@ func (p *parser) document(loader *yaml.Loader) *yaml.Node {
 		return nil
 	}
 	return doc.Content[0]
+}
+
+// looksLikeWorkflow refuses what is something else altogether, such as the file
+// of another tool: to go through its words one by one would help nobody.
+func (p *parser) looksLikeWorkflow(root *yaml.Node) bool {
+	if root.Kind != yaml.MappingNode {
+		return true // said where the file's words are read
+	}
+	for i := 0; i < len(root.Content); i += 2 {
+		name := root.Content[i].Value
+		if _, near := diag.Suggest(name, []string{"workflow", "messages", "start"}); near || name == "do" {
+			return true
+		}
+	}
+	p.report(p.page.file0(), codeEmptyFile, "the file holds no workflow: it has none of `workflow`, `messages`, `start` and `do`").
+		help("begin with `workflow: NAME` and `version: 1`; keep files of other tools in another folder")
+	return false
 }
 
 // onlyDocument reports what follows the first document.

@@ -135,7 +135,7 @@ func workflowWords() []Word {
 		{Name: "search", In: in, Kind: KindVariableList,
 			Doc: "Up to eight variables by which instances can be found."},
 		{Name: "keep", In: in, Kind: KindDuration, Default: "24h",
-			Doc: "How long a finished instance is remembered, so that late events are known as late and repeated starts as repeated. At most a year."},
+			Doc: "How long a finished instance is remembered, so that late events are known as late and repeated starts as repeated. At most a year. One that begins and ends in one decision is remembered only if this word is there."},
 		{Name: "migrate", In: in, Kind: KindMigration,
 			Doc: "How living instances of an older version can come to this one, when an operator migrates them."},
 	}

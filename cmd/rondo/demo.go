@@ -53,7 +53,8 @@ cluster where such topics exist that are not its own.`,
 	var asJSON bool
 	flags := cmd.Flags()
 	flags.IntVar(&cfg.Count, s.Load.Flag, s.Load.Default, s.Load.Usage)
-	flags.Float64Var(&cfg.Rate, "rate", 0, s.Load.Flag+" per second (default: all within 20 s, with --kill within 60 s)")
+	flags.Float64Var(&cfg.Rate, "rate", 0,
+		fmt.Sprintf("%s per second (default: all within 20 s, with --kill within 60 s, but at least %.0f)", s.Load.Flag, s.Load.RateMin))
 	flags.IntVar(&cfg.Nodes, "nodes", 2, "nodes of the orchestrator")
 	flags.BoolVar(&cfg.Kill, "kill", false, "kill nodes without warning while the story runs, and start them again")
 	flags.Uint64Var(&cfg.Seed, "seed", 0, "seed of all chance, for the same events and troubles again (default: another one each time)")

@@ -83,6 +83,7 @@ type dev struct {
 	cfg   processor.Config
 	empty bool              // the folder was, when it was last looked at
 	seen  map[string]string // what each file held when it was last looked at
+	force map[string]string // the version that was published last, by its file
 }
 
 func (d *dev) run(ctx context.Context) error {
@@ -105,7 +106,7 @@ func (d *dev) run(ctx context.Context) error {
 	if err := d.cfg.Validate(); err != nil {
 		return err
 	}
-	d.seen = map[string]string{}
+	d.seen, d.force = map[string]string{}, map[string]string{}
 	if err := d.prepare(ctx); err != nil {
 		return unlessStopped(ctx, err)
 	}
@@ -211,7 +212,10 @@ func (d *dev) tellOfChanges(files []definitionFile) error {
 			continue
 		}
 		delete(d.seen, name)
-		if _, err := fmt.Fprintf(d.stdout, "%s is gone: what it was stays in force until the folder %s is removed\n", name, d.data); err != nil {
+		if d.force[name] == "" { // it was wrong
+			continue
+		}
+		if _, err := fmt.Fprintf(d.stdout, "%s is gone: %s stays in force until the folder %s is removed\n", name, d.force[name], d.data); err != nil {
 			return err
 		}
 	}
@@ -257,7 +261,8 @@ func (d *dev) publish(ctx context.Context, f definitionFile) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(d.stdout, "%s version %s is in force (%s)\n", done.Workflow, processor.VersionText(done.Version), f.name)
+	d.force[f.name] = done.Workflow + " version " + processor.VersionText(done.Version)
+	_, err = fmt.Fprintf(d.stdout, "%s is in force (%s)\n", d.force[f.name], f.name)
 	return err
 }
 

@@ -157,6 +157,12 @@ func TestAWrongConfigurationIsShownWithItsPlaces(t *testing.T) {
 	}
 }
 
+func TestAConfigurationThatNamesNoWorkflowIsSaid(t *testing.T) {
+	folder(t, map[string]string{"rondo.yaml": "app: shop\nbrokers: [localhost:9092]\ndefinitions: [nix.yaml]\n"})
+	rondo(t, "serve").want(t, exitUsage,
+		"rondo: definitions of the configuration: there is no file or folder nix.yaml: name a workflow file (YAML), or a folder with some")
+}
+
 func TestVersionNamesThePlatform(t *testing.T) {
 	if r := rondo(t, "version"); r.code != exitDone || !strings.HasPrefix(r.stdout, "rondo ") || strings.Count(r.stdout, " ") != 3 {
 		t.Errorf("%+v", r)

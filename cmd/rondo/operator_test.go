@@ -288,7 +288,7 @@ func TestDevSaysWhatIsNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.eventually(t, "the file is gone", func() bool {
-		return strings.Contains(d.stdout.String(), "parcel.yaml is gone: what it was stays in force until the folder .rondo is removed\n")
+		return strings.Contains(d.stdout.String(), "parcel.yaml is gone: parcel version 1 stays in force until the folder .rondo is removed\n")
 	})
 	if n := strings.Count(d.stdout.String(), "no workflow file"); n != 2 {
 		t.Errorf("the empty folder is told of %d times: %s", n, d.stdout.String())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os/signal"
@@ -60,6 +61,9 @@ func serve(ctx context.Context, file *config.File, log *slog.Logger, stderr io.W
 	cfg := file.Node
 	cfg.Log = log
 	defs, _, err := loadDefinitions(ctx, cfg, file.Definitions, stderr)
+	if f := new(failure); errors.As(err, &f) && f.code == exitUsage && f.err != nil {
+		return usagef("definitions of the configuration: %w", err)
+	}
 	if err != nil {
 		return err
 	}

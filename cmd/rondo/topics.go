@@ -124,7 +124,7 @@ func plansOf(ctx context.Context, file *config.File, stderr io.Writer) ([]*topol
 	}
 	files, err := readDefinitions(file.Definitions)
 	if err != nil {
-		return nil, &failure{exitUsage, err}
+		return nil, usagef("definitions of the configuration: %w", err)
 	}
 	wrong, err := showFindings(stderr, files)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,9 +89,19 @@ func options(cfg Config) []kfake.Opt {
 		opts = append(opts, kfake.DataDir(cfg.DataDir))
 	}
 	if cfg.Log != nil {
-		opts = append(opts, kfake.WithLogger(kfake.BasicLogger(cfg.Log, kfake.LogLevelWarn)))
+		opts = append(opts, kfake.WithLogger(warnings{kfake.BasicLogger(cfg.Log, kfake.LogLevelWarn)}))
 	}
 	return opts
+}
+
+// warnings passes on what kfake warns of, but for its remarks on pace: that an
+// end of a transaction took some milliseconds is of no use to anybody.
+type warnings struct{ kfake.Logger }
+
+func (w warnings) Logf(level kfake.LogLevel, format string, args ...any) {
+	if !strings.HasPrefix(format, "txn: EndTxn slow") {
+		w.Logger.Logf(level, format, args...)
+	}
 }
 
 // listenOnLoopback keeps the broker off every other interface, whatever address

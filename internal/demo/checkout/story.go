@@ -37,7 +37,7 @@ nothing is left over. The exit code is 1 if it is not so.`,
 	Commands: []string{"inventory.commands", "payment.commands", "shipping.commands", "shop.order-status"},
 	Load: story.Load{
 		Flag: "orders", Usage: "orders to be placed", Default: 2000, CasesEach: 1,
-		Scene: "orders are placed", RateMin: 5, RateMax: 1000,
+		Scene: "orders are placed", RateMin: 10, RateMax: 1000,
 	},
 	Open:   open,
 	Legend: func() observer.Legend { return sign },

@@ -77,7 +77,7 @@ its sums are right. The exit code is 1 if it is not so.`,
 	Commands: []string{checksTopic, legsTopic, hedgesTopic, reportsTopic},
 	Load: story.Load{
 		Flag: "orders", Usage: "orders to be executed", Default: 1500, CasesEach: 1,
-		Scene: "orders are executed", RateMin: 5, RateMax: 500,
+		Scene: "orders are executed", RateMin: 10, RateMax: 500,
 	},
 	Open:   open,
 	Legend: func() observer.Legend { return sign },

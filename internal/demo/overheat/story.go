@@ -84,7 +84,7 @@ not so.`,
 	Commands: []string{commandsTopic, oncallTopic},
 	Load: story.Load{
 		Flag: "machines", Usage: "machines to be started", Default: 300, CasesEach: lives,
-		Scene: "machines run", RateMin: 5, RateMax: 100,
+		Scene: "machines run", RateMin: 10, RateMax: 100,
 	},
 	Open:   open,
 	Legend: legend,
