@@ -356,19 +356,20 @@ func TestScheduleFollowsTheNewestVersion(t *testing.T) {
 	a.create(nil)
 	a.ready(a.node())
 	out := a.follow("out")
-	out.none(500 * time.Millisecond)
+	armed := func() (is bool) {
+		for _, r := range a.all("changelog") {
+			if string(r.Key) == topology.ScheduleAddress("ticking").String() {
+				is = r.Value != nil
+			}
+		}
+		return is
+	}
+	a.await("the schedule to wait for an hour", armed) // so that the next version has to change it
+	out.none(100 * time.Millisecond)
 	a.deploy(strings.Replace(ticking, "version: 1", "version: 2", 1))
 	out.next(2)
 	a.deploy(strings.NewReplacer("version: 1", "version: 3", "every: 400ms, key: string(event.scheduled), set: {at: =event.scheduled, missed: =event.missed}", "run: {}",
 		"at: =at, missed: =missed", "at: null").Replace(ticking))
-	a.await("the schedule to be gone", func() bool {
-		last, alive := a.all("changelog"), true
-		for _, r := range last {
-			if string(r.Key) == topology.ScheduleAddress("ticking").String() {
-				alive = r.Value != nil
-			}
-		}
-		return !alive
-	})
+	a.await("the schedule to be gone", func() bool { return !armed() })
 	a.await("the last to have begun", func() bool { return a.lag() == 0 })
 }

@@ -186,12 +186,12 @@ func (q horizonQuestion) answer(ctx context.Context) (ends map[input]int64, held
 			return nil, false, err
 		}
 	}
-	ends, err = q.ownEnds(ctx, len(feeders) > 0)
+	ends, err = q.ownEnds(ctx, len(feeders) > 0 || q.feeders[q.inbox])
 	return ends, held, err
 }
 
-// ownEnds are the ends of the lane's inputs. With feeders, that of the inbox is
-// asked for after they have passed theirs, so that it holds what they have sent
+// ownEnds are the ends of the lane's inputs. With feeders, or where letters are
+// waited for, that of the inbox is asked for after they have passed theirs, so that it holds what they have sent
 // on: up to the high watermark, for that the group's offsets are committed says
 // nothing yet of the marker in another partition of the same transaction.
 func (q horizonQuestion) ownEnds(ctx context.Context, fed bool) (map[input]int64, error) {

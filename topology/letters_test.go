@@ -1,6 +1,7 @@
 package topology_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -211,6 +212,24 @@ func TestMailboxKnowsRunsApart(t *testing.T) {
 	tell(topology.LetterAnnounce, "b", "run-1")
 	if d := tell(topology.LetterAnnounce, "c", "run-1"); d.DeadLetter == nil || d.DeadLetter.Reason != "mailbox-limit" {
 		t.Errorf("%+v", d)
+	}
+}
+
+// A mailbox does not hand on more than a transaction can hold.
+func TestMailboxDoesNotCopyALargeEventToMany(t *testing.T) {
+	plan := compile(t, "w.yaml", small+"do: [{a: {wait: 1h}}]\n", topology.Limits{})
+	to := topology.Address{Workflow: "test", Desk: "mailbox.n", Key: "7"}
+	desk := &topology.Instance{Workflow: "test", Desk: to.Desk, Key: to.Key, Status: topology.StatusRunning, Counter: &topology.Counter{}}
+	for i := range 1000 {
+		desk.Counter.Members = append(desk.Counter.Members, topology.Member{Key: fmt.Sprint(i), Run: "run-1"})
+	}
+	event := goEvent()
+	if d := plan.DecideAt(to, desk, topology.Input{At: script.Start, Event: event}); len(d.Letters) != 1000 {
+		t.Errorf("a small one: %d letters, %+v", len(d.Letters), d.DeadLetter)
+	}
+	event.Payload = strings.Repeat("x", 100<<10)
+	if d := plan.DecideAt(to, desk, topology.Input{At: script.Start, Event: event}); len(d.Letters) != 0 || d.DeadLetter == nil || d.DeadLetter.Reason != "mailbox-limit" {
+		t.Errorf("a large one: %d letters, %+v", len(d.Letters), d.DeadLetter)
 	}
 }
 
