@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
@@ -26,7 +27,7 @@ import (
 func newDemo() *cobra.Command {
 	stories := demo.Stories()
 	cmd := newStory(stories[0])
-	cmd.Use = "demo"
+	cmd.Use, cmd.Args = "demo", unknownCommand
 	cmd.Short = "See a story run on two nodes, and judged exactly once"
 	cmd.Long = "Play a story of examples/: without a name, " + stories[0].Short + ".\n\n" + cmd.Long
 	for _, s := range stories {
@@ -34,6 +35,21 @@ func newDemo() *cobra.Command {
 	}
 	cmd.AddCommand(newDemoServices(), newDemoNode())
 	return cmd
+}
+
+// aboveZero refuses whole numbers that were given and are none above 0, which
+// elsewhere stands for the default.
+func aboveZero(flags *pflag.FlagSet, names ...string) error {
+	for _, name := range names {
+		n, err := flags.GetInt(name)
+		if err != nil {
+			return fmt.Errorf("read --%s: %w", name, err)
+		}
+		if n < 1 {
+			return usagef("--%s %d is none: give a number above 0", name, n)
+		}
+	}
+	return nil
 }
 
 // newStory is the command that plays a story.
@@ -61,6 +77,9 @@ cluster where such topics exist that are not its own.`,
 	flags.StringSliceVar(&cfg.Brokers, "brokers", nil, "brokers of a Kafka cluster, host:port, instead of the embedded one")
 	flags.BoolVar(&asJSON, "json", false, "print the verdict as one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := aboveZero(flags, s.Load.Flag, "nodes"); err != nil {
+			return err
+		}
 		executable, err := os.Executable()
 		if err != nil {
 			return fmt.Errorf("find this program to run nodes with: %w", err)
