@@ -45,10 +45,10 @@ func Parse(file string, src []byte, files func(name string) ([]byte, error)) (*D
 	if root == nil {
 		return nil, p.findings.sorted()
 	}
-	p.refuse(root)
 	if !p.looksLikeWorkflow(root) {
 		return nil, p.findings.sorted()
 	}
+	p.refuse(root)
 	def := p.workflow(root)
 	def.Source = bytes.Clone(src)
 	def.Files = p.schemas(def, files)
