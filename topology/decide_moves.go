@@ -386,6 +386,9 @@ func (p *pass) leave(b *Branch) {
 	if n := p.nodeOf(&f); n != nil {
 		n.word.left(p, b, n, &f)
 	}
+	if f.Entry != nil {
+		p.wakeOthers(b)
+	}
 }
 
 // cancelBranch leaves everything in a branch and removes it.

@@ -103,6 +103,32 @@ func TestInstanceOfAnotherVersionStops(t *testing.T) {
 	}
 }
 
+// TestDamagedInstancesCanOnlyBeTerminated: what no decision has made is no mistake of
+// the program.
+func TestDamagedInstancesCanOnlyBeTerminated(t *testing.T) {
+	plan := compile(t, "w.yaml", small+`do:
+  - both: {fork: {a: [{ask: {send: Ask, compensate: {send: Ask}}}], b: [{rest: {wait: 1m}}]}}
+`, topology.Limits{})
+	main := func(frames ...topology.Frame) *topology.Branch {
+		return &topology.Branch{Kind: topology.BranchMain, Frames: frames}
+	}
+	entry := &topology.Entry{Seq: 1, Place: "ask", Command: "c"}
+	for name, inst := range map[string]*topology.Instance{
+		"a place that is not there, beside a line": {Branches: []*topology.Branch{
+			main(topology.Frame{Place: "nowhere"}), {ID: 1, Kind: topology.BranchUndo, Place: "nowhere"}}},
+		"a failed compensation at what is none": {Entries: []*topology.Entry{entry}, Incident: &topology.Incident{Place: "both"},
+			Branches: []*topology.Branch{main(topology.Frame{Place: "both", Entry: entry, Loop: &topology.Loop{Count: 2, Begun: 2}})}},
+	} {
+		inst.Workflow, inst.Key, inst.Version, inst.Run, inst.Status = "test", "a", 1, "in/0/7", topology.StatusIncident
+		if d := plan.Decide(inst, "a", topology.Input{At: 5000, Act: &topology.Act{Kind: "retry"}}); d.Fault != nil || d.DeadLetter == nil {
+			t.Errorf("%s: retry: %+v", name, d.Fault)
+		}
+		if d := plan.Decide(inst, "a", topology.Input{At: 5000, Act: &topology.Act{Kind: "terminate"}}); d.Status != topology.StatusTerminated {
+			t.Errorf("%s: terminate: %+v", name, d.Fault)
+		}
+	}
+}
+
 // An operator's act that fails itself does not lose what stopped the instance.
 func TestActThatFailsKeepsTheCause(t *testing.T) {
 	plan := compile(t, "w.yaml", small+`do:

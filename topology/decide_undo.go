@@ -100,6 +100,7 @@ type undoRange struct {
 	mark   int64   // later ones only
 	branch int64   // made in this branch or one begun by it; 0: anywhere
 	lines  []int64 // branches that are being undone, sorted
+	busy   []int64 // entries that other branches undo, sorted
 	live   []int64 // branches that are at work, sorted
 }
 
@@ -126,10 +127,24 @@ func (u *undoing) rangeOf(p *pass, b *Branch) undoRange {
 		} else {
 			r.live = append(r.live, other.ID)
 		}
+		if !p.comesFrom(b, other) {
+			r.busy = append(r.busy, other.undoes()...)
+		}
 	}
+	slices.Sort(r.busy)
 	slices.Sort(r.lines)
 	slices.Sort(r.live)
 	return r
+}
+
+// comesFrom reports whether b is other, or was begun by it or by one that was.
+func (p *pass) comesFrom(b, other *Branch) bool {
+	for at := b; at != nil; at = p.inst.parent(at) {
+		if at.ID == other.ID {
+			return true
+		}
+	}
+	return false
 }
 
 // standsIn returns the branch, b or one that it comes from, that stands in a step,
@@ -181,8 +196,23 @@ func (r undoRange) isLine(branch int64) bool {
 	return ok
 }
 
-// atWork reports whether a line undoes e.
+// undoes returns the numbers of the entries whose compensations b is in.
+func (b *Branch) undoes() []int64 {
+	var out []int64
+	for i := range b.Frames {
+		if e := b.Frames[i].Entry; e != nil {
+			out = append(out, e.Seq)
+		}
+	}
+	return out
+}
+
+// atWork reports whether a line undoes e, or another `compensate` that stands side by
+// side with this one: nothing is undone twice.
 func (r undoRange) atWork(e *Entry, depth int) bool {
+	if _, busy := slices.BinarySearch(r.busy, e.Seq); busy {
+		return true
+	}
 	return slices.ContainsFunc(e.Line[depth:], func(s Side) bool { return r.isLine(s.Branch) })
 }
 
@@ -226,6 +256,20 @@ func (p *pass) undone(b *Branch, entry *Entry) {
 	})
 	p.note("undone", entry.Place, "")
 	b.Next = b.top().Place
+	p.wakeOthers(b)
+}
+
+// wakeOthers lets every other `compensate` look again, for b undoes no more what they
+// may wait for. A line is not waited for by its entries, but as a whole.
+func (p *pass) wakeOthers(b *Branch) {
+	if b.Kind == BranchUndo {
+		return
+	}
+	for _, other := range slices.Clone(p.inst.Branches) {
+		if f := other.top(); f != nil && other.ID != b.ID && other.Kind != BranchUndo && other.Next == "" && p.nodeOf(f).undoes() {
+			p.change(other).Next = f.Place
+		}
+	}
 }
 
 // lineUndone is where a line has come to its end.

@@ -208,3 +208,38 @@ func follows(a, b []turn) bool {
 	}
 	return false
 }
+
+// TestTwoCompensatesSideBySideUndoOnce: of two that stand in a fork of the workflow's
+// `catch`, one undoes and the other waits; if the first is left, the other goes on.
+func TestTwoCompensatesSideBySideUndoOnce(t *testing.T) {
+	plan := compile(t, "w.yaml", small+`do:
+  - ask: {send: Ask, await: {Yes: {}}, timeout: 1h, compensate: {send: Ask, await: {Yes: {}}, timeout: 1h}}
+  - bad: {raise: oops}
+catch:
+  any:
+    do:
+      - both:
+          fork:
+            a: [{some: {do: [{undo-a: compensate}], timeout: 1m, catch: {timeout: {}}}}]
+            b: [{undo-b: compensate}]
+      - failed: {end: {fail: failed}}
+`, topology.Limits{})
+	began := plan.Decide(nil, "a", topology.Input{At: 5000, Event: goEvent()})
+	undoing := plan.Decide(began.Instance, "a", topology.Input{At: 6000, Event: event("Yes", "id", "a")})
+	if len(undoing.Commands) != 1 || undoing.Commands[0].Compensates != began.Commands[0].ID {
+		t.Fatalf("undoing begins with the commands %+v", undoing.Commands)
+	}
+	undone := plan.Decide(undoing.Instance, "a", topology.Input{At: 7000, Event: event("Yes", "id", "a")})
+	if len(undone.Commands) != 0 || undone.Status != topology.StatusFailed {
+		t.Errorf("undone once: %s, and the commands %+v", undone.Status, undone.Commands)
+	}
+	due, _ := undoing.Instance.NextTimer()
+	left := plan.Decide(undoing.Instance, "a", topology.Input{At: due, Timer: true})
+	if len(left.Commands) != 1 || left.Commands[0].Compensates != began.Commands[0].ID || left.Status != topology.StatusCompensating {
+		t.Fatalf("the other goes on: %s, with the commands %+v", left.Status, left.Commands)
+	}
+	undone = plan.Decide(left.Instance, "a", topology.Input{At: due, Event: event("Yes", "id", "a")})
+	if len(undone.Commands) != 0 || undone.Status != topology.StatusFailed {
+		t.Errorf("undone by the other: %s, and the commands %+v", undone.Status, undone.Commands)
+	}
+}

@@ -26,7 +26,7 @@ func (p *pass) unfit() *Fault {
 		}
 	}
 	if i := p.inst.Incident; i != nil && i.Input == nil {
-		if b := p.inst.branch(i.Branch); b == nil || b.top() == nil || b.top().Entry == nil {
+		if b := p.inst.branch(i.Branch); b == nil || b.top() == nil || b.top().Entry == nil || p.nodeOf(b.top()).role != roleCompensation {
 			return p.damaged(nil)
 		}
 	}
@@ -113,7 +113,12 @@ func (p *pass) fitsIn(f *Frame, n, within *node, first bool) bool {
 	return n.owner == within
 }
 
+// undoes reports whether n is a `compensate`. It may be nil, where an instance is
+// terminated that stands at places that this definition does not have.
 func (n *node) undoes() bool {
+	if n == nil {
+		return false
+	}
 	_, undoes := n.word.(*undoing)
 	return undoes
 }
