@@ -252,8 +252,8 @@ func (p *pass) actSet(a *Act) {
 	}
 	inst := copyOf(p.inst)
 	inst.Vars = inst.Vars.Merge(data)
-	if size, limit := inst.size(), p.plan.options.Limits.Instance; size > limit {
-		p.refuse("would take %d bytes with these variables; the limit is %d", size, limit)
+	if inst.size() > p.inst.size() && !p.isStorable(inst, 0) {
+		p.refuse("would be too large with these variables: %s", p.sizeText(inst))
 		return
 	}
 	p.inst = inst

@@ -14,7 +14,7 @@ func (p *pass) expect(e *Event, m *message) {
 	} else {
 		inst = copyOf(inst)
 	}
-	if len(inst.Held) >= p.plan.options.Limits.Held || inst.size()+e.size() > p.plan.options.Limits.Instance {
+	if len(inst.Held) >= p.plan.options.Limits.Held || !p.isStorable(inst, e.size()) {
 		p.dead(DeadLetter{"held-limit", "as many events as may wait for an instance " + p.who() + " to begin; replay this one later"})
 		return
 	}

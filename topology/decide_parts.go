@@ -13,6 +13,7 @@ func (p *pass) addPart(v value.Value) int64 {
 	inst.PartsMade++
 	inst.Parts = append(slices.Clip(inst.Parts), &Part{ID: inst.PartsMade, Value: v})
 	inst.partBytes += value.Size(v)
+	p.checkPart(v)
 	return inst.PartsMade
 }
 
@@ -39,6 +40,7 @@ func (p *pass) replacePart(id int64, v value.Value, larger int) {
 	inst.partBytes += larger
 	inst.Parts = slices.Clone(inst.Parts)
 	inst.Parts[at] = &Part{ID: id, Value: v}
+	p.checkPart(v)
 }
 
 // dropPart lets go of a part.
@@ -74,6 +76,7 @@ func (p *pass) addParts(items []any) []int64 {
 		inst.PartsMade++
 		inst.Parts = append(inst.Parts, &Part{ID: inst.PartsMade, Value: slices.Clone(chunk)})
 		inst.partBytes += value.Size(chunk)
+		p.checkPart(chunk)
 		ids = append(ids, inst.PartsMade)
 	}
 	return ids

@@ -284,7 +284,23 @@ func appendCopy(list []*Kept, k *Kept) []*Kept { return append(slices.Clone(list
 // hasRoom reports whether the instance can keep an input without becoming too
 // large.
 func (p *pass) hasRoom(k *Kept) bool {
-	return p.inst.size()+k.size() <= p.plan.options.Limits.Instance
+	return p.isStorable(p.inst, k.size())
+}
+
+// isStorable reports whether an instance with so many bytes more can be stored: as a
+// whole, and what is none of its parts as one record.
+func (p *pass) isStorable(inst *Instance, more int) bool {
+	size, limits := inst.size()+more, &p.plan.options.Limits
+	return size <= limits.Instance && size-inst.sizeOfParts() <= limits.Record
+}
+
+// sizeText says how large an instance is, and may be.
+func (p *pass) sizeText(inst *Instance) string {
+	size, limits := inst.size(), &p.plan.options.Limits
+	if size > limits.Instance {
+		return fmt.Sprintf("it takes %d bytes, and the limit is %d", size, limits.Instance)
+	}
+	return fmt.Sprintf("it takes %d bytes beside the elements of loops, and the limit is %d", size-inst.sizeOfParts(), limits.Record)
 }
 
 // checkSize makes an incident of an instance that has become too large. One
@@ -293,10 +309,24 @@ func (p *pass) checkSize() {
 	if p.inst == p.was || p.inst == nil || p.inst.Status.Stopped() {
 		return
 	}
-	if size, limit := p.inst.size(), p.plan.options.Limits.Instance; size > limit {
-		p.abort("", &Fault{Kind: "limit.size", Place: p.plan.definition.Name,
-			Text: fmt.Sprintf("the instance would take %d bytes; the limit is %d: keep less in variables", size, limit)})
+	if !p.isStorable(p.inst, 0) {
+		p.abortBySize("the instance would be too large: " + p.sizeText(p.inst) + ": keep less in variables")
 	}
+}
+
+// checkPart makes an incident of an instance with a part that no record can hold.
+func (p *pass) checkPart(v value.Value) {
+	limit := p.plan.options.Limits.Record
+	if p.inst.sizeOfParts() <= limit {
+		return // so does each of them
+	}
+	if size := value.Size(v); size > limit {
+		p.abortBySize(fmt.Sprintf("%d elements of a loop would take %d bytes, and the limit is %d: collect less", loopPart, size, limit))
+	}
+}
+
+func (p *pass) abortBySize(text string) {
+	p.abort("", &Fault{Kind: "limit.size", Place: p.plan.definition.Name, Text: text})
 }
 
 // abort ends the pass with a fault that nobody names.

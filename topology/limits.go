@@ -7,7 +7,8 @@ import "time"
 type Limits struct {
 	Command      int           // bytes of a command's payload: limit.payload
 	Variable     int           // bytes of one variable: limit.size
-	Instance     int           // bytes of an instance: limit.size
+	Instance     int           // bytes of an instance with all its parts: limit.size
+	Record       int           // bytes of an instance without its parts, and of each of these: limit.size
 	Key          int           // bytes of an instance key: dead letter
 	Keys         int           // instances that one event is for: dead letter
 	Correlate    int           // values by which an instance is known: limit.correlate
@@ -37,6 +38,7 @@ func DefaultLimits() Limits {
 		Command:      768 << 10,
 		Variable:     512 << 10,
 		Instance:     16 << 20,
+		Record:       3 << 20,
 		Key:          512,
 		Keys:         1000,
 		Correlate:    1000,
@@ -66,6 +68,7 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.Command, d.Command)
 	fill(&l.Variable, d.Variable)
 	fill(&l.Instance, d.Instance)
+	fill(&l.Record, d.Record)
 	fill(&l.Key, d.Key)
 	fill(&l.Keys, d.Keys)
 	fill(&l.Correlate, d.Correlate)
