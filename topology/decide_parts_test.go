@@ -8,7 +8,7 @@ import (
 
 // TestSizeOfPartsIsKept: what is kept with each change is what counting gives.
 func TestSizeOfPartsIsKept(t *testing.T) {
-	p := &pass{inst: &Instance{}}
+	p := &pass{inst: &Instance{}, plan: &Plan{options: Options{Limits: DefaultLimits()}}}
 	loop := &Loop{Count: 600, Items: p.addParts(make([]any, 600))}
 	check := func(after string) {
 		t.Helper()
