@@ -429,12 +429,19 @@ func differs(text string) bool {
 		return false
 	}
 	// Found before anything runs, while CEL may never get there.
-	for _, code := range []string{IssueWrongKind, IssueNotACondition, IssueAlwaysFails} {
+	for _, code := range []string{IssueWrongKind, IssueNotACondition, IssueAlwaysFails, IssueNeverEqual} {
 		if strings.Contains(err.Error(), code+": ") {
 			return true
 		}
 	}
 	return false
+}
+
+// What is found to be never equal is an error here, and false in CEL.
+func TestNeverEqualDiffersFromCEL(t *testing.T) {
+	if text := "!(!([] == {'a': i})) && !(!(!b))"; !differs(text) {
+		t.Errorf("%s is not found at compilation", text)
+	}
 }
 
 func TestRandomExpressionsMeanWhatCELMeans(t *testing.T) {
