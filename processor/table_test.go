@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -306,6 +307,9 @@ func TestDamagedRowIsReadAnewWhileLanesWait(t *testing.T) {
 	rows := &rows{tables: map[string]*table{"profile": held}}
 	if _, found := rows.Row("profile", "a"); found || rows.failed() == nil {
 		t.Error("a decision was made with a row that cannot be read")
+	}
+	if errors.Is(rows.failed(), statestore.ErrDamaged) {
+		t.Error("the lane would take its own state for damaged, and rebuild it")
 	}
 	if got := segment(t, h.loaded(t), "a"); got != "1" {
 		t.Errorf("the row is %s", got)

@@ -160,12 +160,13 @@ func (r *rows) Row(name, key string) (value.Value, bool) {
 	return v, found
 }
 
-// failed says why a decision that was made with these rows does not count.
+// failed says why a decision that was made with these rows does not count. It is
+// the table that may be damaged, and not the state of the lane, which acts on that.
 func (r *rows) failed() error {
-	if r == nil {
+	if r == nil || r.err == nil {
 		return nil
 	}
-	return r.err
+	return errors.New(r.err.Error())
 }
 
 // row returns the row of a key, from memory if it was asked for lately.
