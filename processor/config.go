@@ -132,6 +132,14 @@ type Config struct {
 	// Default: 16 KiB.
 	HistoryPayload int
 
+	// Limits bound what one instance may ask for.
+	//
+	// Danger: nodes of one application with different limits decide differently,
+	// and so does whoever decides again for an audit.
+	//
+	// Default: topology.DefaultLimits, also for each field that is zero.
+	Limits topology.Limits
+
 	// Sources are settings of single input topics, by topic.
 	Sources map[string]Source
 
@@ -236,6 +244,12 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
+// PlanOptions are those by which the application's definitions are compiled, but
+// for what needs schemas.
+func (c Config) PlanOptions() topology.Options {
+	return topology.Options{Application: c.App, Limits: c.Limits}
+}
+
 // topicsCommand is TopicsCommand, also of a Config that has no defaults yet.
 func (c Config) topicsCommand() string { return orDefault(c.TopicsCommand, "rondo topics apply") }
 
@@ -301,6 +315,9 @@ func (c Config) checkSizes(wrong report) {
 	}
 	if c.HistoryPayload < NoHistoryPayload || c.HistoryPayload > ownMessageBytes/4 {
 		wrong("history.payload", "is %d bytes: choose none, or up to %d KiB, so that a history record always fits", c.HistoryPayload, ownMessageBytes/4>>10)
+	}
+	if most := topology.DefaultLimits().Record; c.Limits.Record > most {
+		wrong("limits.record", "is %d bytes: choose up to %d MiB, so that it fits into a record of the changelog", c.Limits.Record, most>>20)
 	}
 }
 

@@ -45,7 +45,7 @@ type compiledDefinition struct {
 // definitionCompiler compiles definitions for one application. It may be used
 // by many goroutines.
 type definitionCompiler struct {
-	app      string
+	plans    topology.Options  // without what needs schemas
 	registry *schemas.Registry // nil: none is configured
 
 	mu      sync.Mutex // guards what follows
@@ -53,7 +53,7 @@ type definitionCompiler struct {
 }
 
 func newDefinitionCompiler(cfg Config) (*definitionCompiler, error) {
-	c := &definitionCompiler{app: cfg.App, readers: map[string]*schemas.Reader{}}
+	c := &definitionCompiler{plans: cfg.PlanOptions(), readers: map[string]*schemas.Reader{}}
 	if cfg.Registry == nil {
 		return c, nil
 	}
@@ -122,7 +122,7 @@ func (c *definitionCompiler) check(ctx context.Context, def *topology.Definition
 		return nil, nil, err
 	}
 	var list diag.List
-	options := topology.Options{Application: c.app}
+	options := c.plans
 	if err != nil {
 		list = append(list, schemaFinding(def, err))
 	} else {

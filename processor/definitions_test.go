@@ -208,7 +208,7 @@ func TestCatalogPublishesWhatTheConfigurationBrings(t *testing.T) {
 		_, err := OpenCatalog(shortly(t), cfg)
 		wantRefusal(t, err, TopicsWrong, "8 topics are missing (")
 
-		compiled, err := (&definitionCompiler{app: cfg.App, readers: map[string]*schemas.Reader{}}).compile(shortly(t), def)
+		compiled, err := (&definitionCompiler{plans: cfg.PlanOptions(), readers: map[string]*schemas.Reader{}}).compile(shortly(t), def)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -136,6 +136,20 @@ func TestCommandTooLargeForItsTopicIsADeadLetter(t *testing.T) {
 	dead.none(200 * time.Millisecond)
 }
 
+func TestLimitThatIsSetIsInForce(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), wordy)
+	a.config.Limits.Command = 200
+	a.create(nil)
+	a.ready(a.node())
+	out := a.follow("out")
+	a.produce("in", "k", say("large", 1000))
+	a.await("the instance to stop", func() bool { return strings.Contains(a.logs.tail(1<<20), "limit.payload") })
+	a.produce("in", "k", say("small", 10))
+	if said := out.next(1)[0]; header(said, "rondo-key") != "small" {
+		t.Errorf("said: %s", describe(said))
+	}
+}
+
 // By an operator's hand, the topic of dead letters takes nothing at all.
 func TestDeadLetterThatIsRefusedHaltsThePartition(t *testing.T) {
 	a := newApp(t, kafkatest.Embedded(t, 1), wordy)

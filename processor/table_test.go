@@ -109,7 +109,7 @@ func (r *tableRig) holder(fs vfs.FS) *holder {
 		config: cfg, cluster: newCluster(r.cluster.Client(r.t), cfg.App), store: store,
 		metrics: newMetrics(cfg.Metrics), newClient: cfg.NewClient, clock: time.Now,
 	}
-	compiler := &definitionCompiler{app: cfg.App, readers: map[string]*schemas.Reader{}}
+	compiler := &definitionCompiler{plans: cfg.PlanOptions(), readers: map[string]*schemas.Reader{}}
 	source, err := compiler.table(&topology.Table{Name: "profile", Topic: r.topic, Format: "json"}, nil)
 	if err != nil {
 		r.t.Fatal(err)

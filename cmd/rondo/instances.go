@@ -134,7 +134,7 @@ func (f instanceFilter) condition(ctx context.Context, cfg processor.Config) (*a
 		if *f.workflow != "" && def.Name != *f.workflow {
 			continue
 		}
-		if plan, _ := topology.Compile(def, topology.Options{Application: cfg.App}); plan != nil {
+		if plan, _ := topology.Compile(def, cfg.PlanOptions()); plan != nil {
 			variables = append(variables, plan.Variables()...)
 		}
 	}

@@ -135,7 +135,7 @@ func plansOf(ctx context.Context, file *config.File, stderr io.Writer) ([]*topol
 	}
 	var plans []*topology.Plan
 	for _, def := range append(defs, definitions(files)...) {
-		plan, list := topology.Compile(def, topology.Options{Application: file.Node.App})
+		plan, list := topology.Compile(def, file.Node.PlanOptions())
 		if plan == nil {
 			return nil, &processor.DefinitionError{List: list}
 		}

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"go.yaml.in/yaml/v4"
+
 	"rondo/processor"
+	"rondo/topology"
 	"rondo/topology/diag"
 )
 
@@ -103,6 +107,30 @@ func TestValuesHaveTheirForms(t *testing.T) {
 	}
 }
 
+func TestLimitsAreSet(t *testing.T) {
+	f := mustParse(t, min2+"limits: {held: 7, command: 1MiB, timer-ahead: 48h}\n")
+	want := topology.Limits{Held: 7, Command: 1 << 20, TimerAhead: 48 * time.Hour}
+	if f.Node.Limits != want || f.Node.PlanOptions().Limits != want {
+		t.Errorf("limits: %+v", f.Node.Limits)
+	}
+}
+
+// Each limit of an instance has a setting, but for what Parse decides.
+func TestEveryLimitHasASetting(t *testing.T) {
+	set := &File{}
+	r := &reader{out: set}
+	for _, k := range limitKeys() {
+		value := map[string]string{"size": "3KiB", "whole number": "3", "duration": "3h"}[k.Kind]
+		k.read(r, strings.Split(k.Path, "."), &yaml.Node{Kind: yaml.ScalarNode, Value: value})
+	}
+	limits := reflect.ValueOf(set.Node.Limits)
+	for i := range limits.NumField() {
+		if name := limits.Type().Field(i).Name; limits.Field(i).IsZero() && name != "KeepMax" {
+			t.Errorf("%s has no setting", name)
+		}
+	}
+}
+
 func TestHTTPIsSwitchedOffByOneWord(t *testing.T) {
 	if f := mustParse(t, "app: shop\nbrokers: a:9092\nhttp: off\n"); f.Listen != "" {
 		t.Errorf("it listens on %q", f.Listen)
@@ -126,6 +154,13 @@ func TestEverythingWrongIsReportedAtOnceWithItsPlace(t *testing.T) {
 			`r.yaml:3:13: error[config-value]: "0" is not a whole number above 0`,
 			"r.yaml:4:1: error[config-unknown-key]: sesion-timeout is not a key of the configuration",
 			"  did you mean session-timeout?",
+		}},
+		{"limits that cannot be", min2+"limits: {hold: 7, command: none, record: 4MiB}\n", []string{
+			"r.yaml:3:10: error[config-unknown-key]: limits.hold is not a key of the configuration",
+			"  did you mean held?",
+			`r.yaml:3:28: error[config-value]: "none" is not a size above 0`,
+			"  write it as 16KiB, 1MiB or 4096",
+			"r.yaml:3:34: error[config-value]: limits.record: is 4194304 bytes: choose up to 3 MiB, so that it fits into a record of the changelog",
 		}},
 		{"a key in the wrong place", min2 + "sasl: {mechanisme: plain}\n", []string{
 			`r.yaml:3:1: error[config-missing]: sasl.mechanism: "" is not known: choose one of plain, scram-sha-256, scram-sha-512`,

@@ -45,6 +45,7 @@ func Groups() []Group {
 			func(f *File, _ []string) { f.Node.Sources = map[string]processor.Source{} }},
 		{"sources.<topic>", "Settings of one input topic.",
 			func(f *File, at []string) { f.Node.Sources[at[1]] = processor.Source{} }},
+		{"limits", limitsMeaning, nil},
 		{"http", "The node's HTTP endpoints: `/metrics`, `/livez`, `/readyz`.", nil},
 	}
 }
@@ -52,7 +53,7 @@ func Groups() []Group {
 // Keys are all settings, in the order of the reference page.
 func Keys() []Key {
 	var out []Key
-	for _, some := range [][]Key{applicationKeys(), timeKeys(), accessKeys(), registryKeys(), sourceKeys(), historyKeys(), httpKeys()} {
+	for _, some := range [][]Key{applicationKeys(), timeKeys(), accessKeys(), registryKeys(), sourceKeys(), historyKeys(), limitKeys(), httpKeys()} {
 		out = append(out, some...)
 	}
 	return out

@@ -69,7 +69,7 @@ two keys:
   text. A password must be given so. Quote such a text within ` + "`[]` or `{}`" + `.
 - Paths are relative to the folder of the file.
 - Durations have a unit: ` + "`500ms`, `10s`, `1m30s`" + `.
-- All nodes of an application need the same ` + "`app`, `partitions` and `sources`" + `.
+- All nodes of an application need the same ` + "`app`, `partitions`, `sources` and `limits`" + `.
 
 `
 

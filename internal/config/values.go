@@ -85,6 +85,22 @@ func size(field func(*File) *int, none int) valueReader {
 	}
 }
 
+// someBytes is size without "none".
+func someBytes(field func(*File) *int) valueReader {
+	return func(r *reader, at []string, n *yaml.Node) {
+		s, ok := r.scalar(at, n)
+		if !ok {
+			return
+		}
+		v, ok := parseSize(s, -1)
+		if !ok || v < 0 {
+			r.unread(n, at, fmt.Sprintf("%q is not a size above 0", s), "write it as 16KiB, 1MiB or 4096")
+			return
+		}
+		*field(r.out) = v
+	}
+}
+
 var sizeForm = regexp.MustCompile(`^([0-9]{1,9}) ?(B|KiB|MiB)?$`)
 
 func parseSize(s string, none int) (int, bool) {

@@ -53,7 +53,7 @@ func DeployedPlans(ctx context.Context, cfg processor.Config, workflow string) (
 		if def.Name != workflow {
 			continue
 		}
-		plan, list := topology.Compile(def, topology.Options{Application: cfg.App})
+		plan, list := topology.Compile(def, cfg.PlanOptions())
 		if plan == nil {
 			return nil, &processor.DefinitionError{List: list}
 		}
