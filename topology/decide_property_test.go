@@ -245,7 +245,7 @@ func (p *play) checkWaiting(key string, i *topology.Instance) {
 }
 
 // waitsForBranches: a fork or a loop for those that it has begun, undoing for what
-// is undone beside it.
+// is undone beside it, in a line or by another `compensate`.
 func waitsForBranches(i *topology.Instance, b *topology.Branch) bool {
 	return slices.ContainsFunc(i.Branches, func(other *topology.Branch) bool {
 		switch other.Kind {
@@ -255,6 +255,15 @@ func waitsForBranches(i *topology.Instance, b *topology.Branch) bool {
 			return other.ID != b.ID
 		}
 		return false
+	}) || waitsForEntry(i, b)
+}
+
+// waitsForEntry: another branch is undoing something that is still to be undone.
+func waitsForEntry(i *topology.Instance, b *topology.Branch) bool {
+	return slices.ContainsFunc(i.Branches, func(other *topology.Branch) bool {
+		return other.ID != b.ID && slices.ContainsFunc(other.Frames, func(f topology.Frame) bool {
+			return f.Entry != nil && slices.Contains(i.Entries, f.Entry)
+		})
 	})
 }
 
