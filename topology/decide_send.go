@@ -224,6 +224,7 @@ func (c *calling) try(p *pass, b *Branch, n *node, call *Call) {
 
 func (c *calling) granted(p *pass, b *Branch, n *node, call *Call) {
 	if r := c.retry(n); r != nil && r.Within > 0 && p.at >= call.First.Add(r.Within) {
+		call.Asking = true // still: it is not sent any more
 		c.fire(p, b, n, len(b.Frames)-1, timerTimeout)
 		return
 	}
@@ -329,6 +330,9 @@ func (c *calling) fire(p *pass, b *Branch, n *node, depth int, kind timerKind) {
 	f.Timeout = Timer{}
 	p.release(f.Call)
 	rest := *f.Call
+	if rest.Asking {
+		rest.Attempt-- // which was not sent
+	}
 	rest.Asking, rest.Gate = false, ""
 	f.Call = &rest
 	failure := p.failure(b, errorTimeout, fmt.Sprintf("no answer to %s after %s", c.message.Name, attemptsText(f.Call.Attempt)),

@@ -248,3 +248,36 @@ func TestUndeliverableRunIsAnswered(t *testing.T) {
 		t.Error("an answer to an answer")
 	}
 }
+
+// TestAnAttemptThatWasNotSentIsNotCounted: the time for all attempts is over while the
+// second one waits for leave, or is over when the leave comes.
+func TestAnAttemptThatWasNotSentIsNotCounted(t *testing.T) {
+	plan := compile(t, "w.yaml", `messages:
+  Go:  {topic: in, key: event.id}
+  Ask: {topic: out, limit: {open: 1}}
+  Yes: {topic: in, key: event.id}
+start: {Go: {}}
+do:
+  - ask: {send: Ask, await: {Yes: {}}, timeout: 1s, retry: {attempts: 9, backoff: 1s, within: 5s}}
+`, topology.Limits{})
+	d := plan.Decide(nil, "a", topology.Input{At: 5000, Event: goEvent()})
+	grant := &topology.Letter{Kind: topology.LetterGrant, To: topology.Address{Workflow: "test", Key: "a"}, Command: d.Letters[0].Command, Awaited: true}
+	d = plan.Decide(d.Instance, "a", topology.Input{At: 5000, Letter: grant})
+	if len(d.Commands) != 1 {
+		t.Fatalf("granted: %+v", d)
+	}
+	for range 2 { // the attempt's time, and the pause behind it
+		due, _ := d.Instance.NextTimer()
+		d = plan.Decide(d.Instance, "a", topology.Input{At: due, Timer: true})
+	}
+	due, _ := d.Instance.NextTimer()
+	for name, in := range map[string]topology.Input{"the time is over": {At: due, Timer: true}, "the leave comes late": {At: due, Letter: grant}} {
+		d := plan.Decide(d.Instance, "a", in)
+		if d.Status != topology.StatusFailed || len(d.Commands) != 0 {
+			t.Fatalf("%s: %s, with the commands %+v", name, d.Status, d.Commands)
+		}
+		if attempts, _ := d.Instance.Failure.Data.(*value.Map).Lookup("attempts"); attempts != int64(1) {
+			t.Errorf("%s: %v attempts, and 1 was sent", name, attempts)
+		}
+	}
+}
