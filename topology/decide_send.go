@@ -387,6 +387,9 @@ func (p *pass) retries(b *Branch, depth int, n *node, f *Failure) bool {
 // ended is c once an outcome was taken, or it was left.
 func (c *Call) ended() *Call {
 	over := *c
+	if over.Asking {
+		over.Attempt-- // which was not sent: the answer is to an earlier one
+	}
 	over.Over, over.Asking, over.Gate = true, false, ""
 	return &over
 }

@@ -250,15 +250,17 @@ func TestUndeliverableRunIsAnswered(t *testing.T) {
 }
 
 // TestAnAttemptThatWasNotSentIsNotCounted: the time for all attempts is over while the
-// second one waits for leave, or is over when the leave comes.
+// second one waits for leave, or is over when the leave comes; or an answer to the first
+// one comes then and is a reason to try again.
 func TestAnAttemptThatWasNotSentIsNotCounted(t *testing.T) {
 	plan := compile(t, "w.yaml", `messages:
   Go:  {topic: in, key: event.id}
   Ask: {topic: out, limit: {open: 1}}
   Yes: {topic: in, key: event.id}
+  No:  {topic: in, key: event.id}
 start: {Go: {}}
 do:
-  - ask: {send: Ask, await: {Yes: {}}, timeout: 1s, retry: {attempts: 9, backoff: 1s, within: 5s}}
+  - ask: {send: Ask, await: {Yes: {}, No: {raise: refused}}, timeout: 1s, retry: {attempts: 9, backoff: 1s, within: 5s, errors: [timeout, refused]}}
 `, topology.Limits{})
 	d := plan.Decide(nil, "a", topology.Input{At: 5000, Event: goEvent()})
 	grant := &topology.Letter{Kind: topology.LetterGrant, To: topology.Address{Workflow: "test", Key: "a"}, Command: d.Letters[0].Command, Awaited: true}
@@ -270,7 +272,14 @@ do:
 		due, _ := d.Instance.NextTimer()
 		d = plan.Decide(d.Instance, "a", topology.Input{At: due, Timer: true})
 	}
-	due, _ := d.Instance.NextTimer()
+	refused := plan.Decide(d.Instance, "a", topology.Input{At: d.Instance.At, Event: event("No", "id", "a")})
+	due, _ := refused.Instance.NextTimer()
+	again := plan.Decide(refused.Instance, "a", topology.Input{At: due, Timer: true})
+	again = plan.Decide(again.Instance, "a", topology.Input{At: due, Letter: grant})
+	if len(again.Commands) != 1 || again.Commands[0].Attempt != 2 {
+		t.Errorf("behind a late answer: %+v", again.Commands)
+	}
+	due, _ = d.Instance.NextTimer()
 	for name, in := range map[string]topology.Input{"the time is over": {At: due, Timer: true}, "the leave comes late": {At: due, Letter: grant}} {
 		d := plan.Decide(d.Instance, "a", in)
 		if d.Status != topology.StatusFailed || len(d.Commands) != 0 {
