@@ -30,11 +30,15 @@
 //     because a process stopped without warning. The one exception is an
 //     interrupted restore, which may leave values ahead of Position: replaying
 //     from Position to the changelog's end makes it exact again.
+//
 //   - Nothing is written before its Kafka transaction is known to be committed.
+//
 //   - The timers index holds exactly the Due of each key: it is changed in the
 //     same batch as the value, so that an entry that no longer holds cannot fire.
+//
 //   - Timers are found from a cursor that is stored with the position, never by
 //     a scan over the tombstones of those that have fired.
+//
 //   - Nothing is ingested beside the memtables and nothing is written with a
 //     sync: both would break the order in which a crash forgets. Close flushes.
 //

@@ -155,7 +155,7 @@ func TestEverythingWrongIsReportedAtOnceWithItsPlace(t *testing.T) {
 			"r.yaml:4:1: error[config-unknown-key]: sesion-timeout is not a key of the configuration",
 			"  did you mean session-timeout?",
 		}},
-		{"limits that cannot be", min2+"limits: {hold: 7, command: none, record: 4MiB}\n", []string{
+		{"limits that cannot be", min2 + "limits: {hold: 7, command: none, record: 4MiB}\n", []string{
 			"r.yaml:3:10: error[config-unknown-key]: limits.hold is not a key of the configuration",
 			"  did you mean held?",
 			`r.yaml:3:28: error[config-value]: "none" is not a size above 0`,
