@@ -59,6 +59,7 @@ type play struct {
 	stored   *script.World
 	decided  []script.Decided
 	incoming []*topology.Message
+	runs     []string // commands of the letters that were to begin a child
 }
 
 func newPlay(t *rapid.T, plan *topology.Plan, others ...*topology.Plan) *play {

@@ -1,6 +1,7 @@
 package topology_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -79,7 +80,7 @@ func childDefinition(t *rapid.T) *topology.Definition {
 func (p *play) letter() func(w *script.World) ([]script.Decided, error) {
 	kind := rapid.SampledFrom([]topology.LetterKind{topology.LetterRun, topology.LetterOutcome, topology.LetterCancel, topology.LetterAnnounce,
 		topology.LetterWithdraw, topology.LetterRelay, topology.LetterBegin, topology.LetterAsk, topology.LetterGrant, topology.LetterRelease, "nonsense"}).Draw(p.t, "letter")
-	commands := []string{"c1", "c2"}
+	commands := append([]string{"c1", "c2"}, p.runs...)
 	for _, key := range p.memory.Keys() {
 		for _, b := range p.memory.Instance(key).Branches {
 			for _, f := range b.Frames {
@@ -96,6 +97,10 @@ func (p *play) letter() func(w *script.World) ([]script.Decided, error) {
 		Command: rapid.SampledFrom(commands).Draw(p.t, "command"), Message: "C", Awaited: rapid.Bool().Draw(p.t, "awaits"),
 		Value:  rapid.SampledFrom([]value.Value{nil, int64(1), "text"}).Draw(p.t, "value"),
 		Status: rapid.SampledFrom([]topology.Status{topology.StatusCompleted, topology.StatusFailed, topology.StatusTerminated, ""}).Draw(p.t, "status"),
+	}
+	if kind == topology.LetterRun { // no command is given twice: runs are named by it
+		l.Command = fmt.Sprintf("c1.%d", len(p.decided))
+		p.runs = append(p.runs, l.Command)
 	}
 	if rapid.Bool().Draw(p.t, "why") {
 		l.Failure = &topology.Failure{Name: rapid.SampledFrom([]string{"oops", "fault", "cancelled"}).Draw(p.t, "error")}
