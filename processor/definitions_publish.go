@@ -130,7 +130,7 @@ func interrupted(err error) bool {
 	return errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) ||
 		errors.Is(err, kerr.InvalidProducerIDMapping) || errors.Is(err, kerr.InvalidTxnState) ||
 		errors.Is(err, kerr.ConcurrentTransactions) || errors.Is(err, kerr.TransactionAbortable) ||
-		errors.Is(err, kerr.RequestTimedOut)
+		errors.Is(err, kerr.RequestTimedOut) || errors.Is(err, kerr.UnknownServerError) // as when two open one id at the same moment
 }
 
 // publishOnce is one turn. To open the transactional id ends the transaction

@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"rondo/internal/kafkatest"
 	"rondo/schemas"
@@ -119,6 +122,22 @@ func TestPublishersTakeTurns(t *testing.T) {
 			t.Errorf("%d records were written for one version", n)
 		}
 	})
+}
+
+// A broker that stumbles over two publishers says that it does not know what went
+// wrong; what has become of the write is read from the topic.
+func TestPublishingGoesOnAfterAnUnknownOutcome(t *testing.T) {
+	for _, key := range []kmsg.Key{kmsg.InitProducerID, kmsg.Produce, kmsg.EndTxn} {
+		t.Run(key.Name(), func(t *testing.T) {
+			cluster := kafkatest.Embedded(t, 1)
+			cfg := withDefinitionsTopic(t, cluster)
+			cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: kerr.UnknownServerError, Count: 1})
+			deployAll(t, cfg, parcel(t, "parcel", 1, ""))
+			if n := recordsIn(t, cfg, cluster); n != 1 {
+				t.Errorf("%d records were written for one version", n)
+			}
+		})
+	}
 }
 
 // checkOneWinner: those with the content that won succeed, the others are
