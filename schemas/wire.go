@@ -18,21 +18,28 @@ import (
 type Wire struct {
 	messages map[string]writeMessage // by the name in the definition
 	readers  map[string]*Reader      // by topic
+	rows     map[string]rowWire      // by the table's name in the definition
 }
 
-// NewWire returns a Wire for all messages of def. Where registry is nil,
-// messages whose schema is a subject of one are carried as they are. Errors are
-// as those of NewWriter.
+// rowWire carries rows of one table.
+type rowWire struct {
+	how    writeMessage
+	reader *Reader
+}
+
+// NewWire returns a Wire for all messages and tables of def. Where registry is nil,
+// those whose schema is a subject of one are carried as they are. Errors are as
+// those of NewWriter.
 func NewWire(ctx context.Context, def *topology.Definition, registry *Registry) (*Wire, error) {
-	files, err := parseSchemaFiles(def.Files, def.Messages)
+	files, err := parseSchemaFiles(def.Files, avroUsers(def))
 	if err != nil {
 		return nil, fmt.Errorf("schema file %w", err)
 	}
-	w := &Wire{map[string]writeMessage{}, map[string]*Reader{}}
+	w := &Wire{map[string]writeMessage{}, map[string]*Reader{}, map[string]rowWire{}}
 	topics := map[string][]*topology.Message{}
 	for _, m := range def.Messages {
 		topics[m.Topic] = append(topics[m.Topic], m)
-		if registry == nil && m.Format == formatAvro && !m.SchemaFile() || registry == nil && m.Schema != "" && !m.SchemaFile() {
+		if registry == nil && asksRegistry(m) {
 			continue
 		}
 		how, err := writeMessageOf(ctx, m, files, def.Files, registry)
@@ -46,7 +53,34 @@ func NewWire(ctx context.Context, def *topology.Definition, registry *Registry) 
 			return nil, err
 		}
 	}
+	for _, t := range def.Tables {
+		if registry == nil && asksRegistry(messageOfTable(t)) {
+			continue
+		}
+		if w.rows[t.Name], err = rowWireOf(ctx, t, files, def.Files, registry); err != nil {
+			return nil, fmt.Errorf("table %s: %w", t.Name, err)
+		}
+	}
 	return w, nil
+}
+
+// rowWireOf carries the rows of a table. A schema in a file is enough by itself: who
+// only reads the table need not have registered it.
+func rowWireOf(ctx context.Context, t *topology.Table, files schemaFiles, texts map[string][]byte, registry *Registry) (out rowWire, err error) {
+	m := messageOfTable(t)
+	if m.SchemaFile() {
+		registry = nil
+	}
+	if out.how, err = writeMessageOf(ctx, m, files, texts, registry); err != nil {
+		return out, err
+	}
+	out.reader, err = NewReader([]*topology.Message{m}, texts, registry)
+	return out, err
+}
+
+// asksRegistry reports whether the schema of a message is a subject of a registry.
+func asksRegistry(m *topology.Message) bool {
+	return !m.SchemaFile() && (m.Format == formatAvro || m.Schema != "")
 }
 
 // Carry returns what a record with this payload, of a message of the
@@ -60,6 +94,19 @@ func (w *Wire) Carry(ctx context.Context, m *topology.Message, payload value.Val
 	if !ok || payload == nil {
 		return payload, nil
 	}
+	return carry(ctx, how, w.readers[m.Topic], m, payload)
+}
+
+// CarryRow is Carry for a row of a table of the definition.
+func (w *Wire) CarryRow(ctx context.Context, t *topology.Table, row value.Value) (value.Value, error) {
+	wire, ok := w.rows[t.Name]
+	if !ok || row == nil {
+		return row, nil
+	}
+	return carry(ctx, wire.how, wire.reader, messageOfTable(t), row)
+}
+
+func carry(ctx context.Context, how writeMessage, reader *Reader, m *topology.Message, payload value.Value) (value.Value, error) {
 	if how.schema != nil {
 		payload = written(how.schema.root, payload)
 	} else if text, isText := payload.(string); isText && how.format == formatBytes {
@@ -70,7 +117,7 @@ func (w *Wire) Carry(ctx context.Context, m *topology.Message, payload value.Val
 		return nil, err
 	}
 	name := Header{Key: headerType, Value: []byte(typeOnWire(m))}
-	d, err := w.readers[m.Topic].Decode(ctx, Raw{Topic: m.Topic, Value: b, Headers: []Header{name}})
+	d, err := reader.Decode(ctx, Raw{Topic: m.Topic, Value: b, Headers: []Header{name}})
 	if bad := (*Undecodable)(nil); errors.As(err, &bad) {
 		return nil, errors.New(bad.Text)
 	}

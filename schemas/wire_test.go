@@ -126,3 +126,26 @@ func TestWireCarriesOtherFormats(t *testing.T) {
 		}
 	}
 }
+
+func TestWireCarriesRowsOfTables(t *testing.T) {
+	rows := &topology.Table{Name: "paid", Topic: "t.rows", Format: "avro", Schema: "paid.avsc"}
+	def := &topology.Definition{Tables: []*topology.Table{rows, {Name: "free", Topic: "t.free"}}, Files: map[string][]byte{"paid.avsc": []byte(wireSchema)}}
+	w, err := NewWire(context.Background(), def, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.CarryRow(context.Background(), rows, mapOf1("id", "p-1", "at", "2026-01-31T12:00:00Z", "amount", "1.50"))
+	want := mapOf1("id", "p-1", "at", time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC), "amount", dec("1.50"), "sign", nil, "tags", []any{}, "seen", mapOf1())
+	if err != nil || !value.Equal(got, want) {
+		t.Errorf("got %s, %v\nwant %s", value.Format(got), err, value.Format(want))
+	}
+	if got, err := w.CarryRow(context.Background(), rows, mapOf1("id", int64(1))); err == nil || !strings.Contains(err.Error(), "id") {
+		t.Errorf("carried as %s, %v", value.Format(got), err)
+	}
+	if got, err := w.CarryRow(context.Background(), rows, nil); got != nil || err != nil {
+		t.Errorf("a tombstone is carried as %s, %v", value.Format(got), err)
+	}
+	if got, err := w.CarryRow(context.Background(), def.Tables[1], mapOf1("a", int64(1))); err != nil || value.Format(got) != "{a: 1}" {
+		t.Errorf("a row without a schema is carried as %s, %v", value.Format(got), err)
+	}
+}

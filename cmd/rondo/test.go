@@ -16,7 +16,6 @@ import (
 	"rondo/processor"
 	"rondo/schemas"
 	"rondo/topology"
-	"rondo/topology/value"
 )
 
 func newTest() *cobra.Command {
@@ -201,12 +200,8 @@ func (t *tests) load(ctx context.Context, file string) (*suite.Definition, error
 		return out, nil
 	}
 	out.Plan = plans[0]
-	wire, err := processor.NewWire(ctx, t.cfg, f.def)
-	if err != nil {
+	if out.Wire, err = processor.NewWire(ctx, t.cfg, f.def); err != nil {
 		return nil, t.wireError(file, err)
-	}
-	out.Wire = func(_ string, m *topology.Message, payload value.Value) (value.Value, error) {
-		return wire.Carry(ctx, m, payload)
 	}
 	return out, nil
 }

@@ -240,6 +240,32 @@ func blocks(t *testing.T, page, beginning string) []string {
 	return out
 }
 
+// TestOlderVersionsAreMigrated: a file of tests names the file of an older version,
+// with which an instance begins that is migrated then.
+func TestOlderVersionsAreMigrated(t *testing.T) {
+	next := strings.Replace(parcelFile, "version: 1", "version: 2\nmigrate: {from: 1}", 1)
+	migrates := strings.Replace(parcelTests, "tests:", "older: [parcel-1.yaml]\ntests:", 1) + `  - name: a parcel that is on its way moves
+    script:
+      - deploy: 1
+      - in:  {Ordered: {id: p-1}}
+      - out: {Send: {id: p-1}}
+      - deploy: 2
+      - migrates: stays
+      - act: migrate
+      - in:  {Sent: {id: p-1}}
+      - end: completed
+`
+	folder(t, map[string]string{"parcel.yaml": next, "parcel-1.yaml": parcelFile, "parcel.test.yaml": migrates})
+	r := rondo(t, "test", "--coverage")
+	if r.code != exitDone || !strings.Contains(r.stdout, "coverage of parcel: 75.0 %") || strings.Contains(r.stdout, "parcel-1.yaml") {
+		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	write(t, "parcel-1.yaml", strings.Replace(parcelFile, "do:", "doo:", 1))
+	if r := rondo(t, "test"); r.code != exitDefinition || !strings.Contains(r.stdout, "parcel-1.yaml") {
+		t.Errorf("an older version that is wrong: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
 // TestThePagesShowTestsThatPass: whoever copies an example sees what is said.
 func TestThePagesShowTestsThatPass(t *testing.T) {
 	greet := blocks(t, "../../README.md", "workflow: greet\n")[0]

@@ -51,16 +51,21 @@ type covered struct {
 	reached    map[string]bool
 }
 
-// of returns what is to be told of each decision of the tests of a suite.
+// of returns what is to be told of each decision of the tests of a suite. Older
+// versions are there to be migrated from: what is reached of them is not counted.
 func (c *coverage) of(definitions []*Definition) func(script.Decided) {
-	byWorkflow := map[string]*covered{}
+	byPlan := map[*topology.Plan]*covered{}
+	seen := map[string]bool{}
 	for _, d := range definitions {
-		byWorkflow[d.Plan.Definition().Name] = c.covered(d)
+		if name := d.Plan.Definition().Name; !seen[name] {
+			seen[name] = true
+			byPlan[d.Plan] = c.covered(d)
+		}
 	}
 	return func(d script.Decided) {
-		into := byWorkflow[d.To.Workflow]
+		into := byPlan[d.Plan]
 		if into == nil {
-			return // a record that was for no instance
+			return // a record that was for no instance, or decided by an older version
 		}
 		for _, name := range d.Decision.Reached() {
 			into.reached[name] = true

@@ -14,6 +14,7 @@ import (
 	"rondo/topology"
 	"rondo/topology/diag"
 	"rondo/topology/script"
+	"rondo/topology/value"
 )
 
 // Definition is a workflow that a suite names.
@@ -21,9 +22,15 @@ type Definition struct {
 	File     string
 	Source   []byte
 	Plan     *topology.Plan // nil if Findings has errors
-	Wire     script.Wire
+	Wire     Wire           // nil: payloads stay as they are
 	Findings diag.List
 	Reads    []string // the files that it was made of: itself, and its schemas
+}
+
+// Wire carries payloads and rows by the schemas of one definition.
+type Wire interface {
+	Carry(ctx context.Context, m *topology.Message, payload value.Value) (value.Value, error)
+	CarryRow(ctx context.Context, t *topology.Table, row value.Value) (value.Value, error)
 }
 
 // Runner runs files of tests.
@@ -112,7 +119,7 @@ func (r *Runner) suite(ctx context.Context, file string, cover *coverage) (*Suit
 	for _, d := range definitions {
 		plans = append(plans, d.Plan)
 	}
-	if out.Findings = parsed.Check(wireOf(definitions), plans...); out.Findings.HasErrors() {
+	if out.Findings = parsed.Check(&wires{ctx, definitions}, plans...); out.Findings.HasErrors() {
 		return out, nil
 	}
 	covered := cover.of(definitions)
@@ -164,16 +171,35 @@ func (r *Runner) load(ctx context.Context, file string) (*Definition, error) {
 	return d, err
 }
 
-// wireOf carries the messages of each workflow by its own schemas.
-func wireOf(definitions []*Definition) script.Wire {
-	return func(workflow string, m *topology.Message, payload any) (any, error) {
-		for _, d := range definitions {
-			if d.Wire != nil && d.Plan.Definition().Name == workflow {
-				return d.Wire(workflow, m, payload)
-			}
+// wires carries what is in a script by the schemas of each definition.
+type wires struct {
+	ctx         context.Context // of the run: a registry may be asked
+	definitions []*Definition
+}
+
+func (w *wires) of(def *topology.Definition) Wire {
+	for _, d := range w.definitions {
+		if d.Plan.Definition() == def {
+			return d.Wire
 		}
-		return payload, nil
 	}
+	return nil
+}
+
+// Carry implements script.Wire.
+func (w *wires) Carry(def *topology.Definition, m *topology.Message, payload value.Value) (value.Value, error) {
+	if wire := w.of(def); wire != nil {
+		return wire.Carry(w.ctx, m, payload)
+	}
+	return payload, nil
+}
+
+// CarryRow implements script.Wire.
+func (w *wires) CarryRow(def *topology.Definition, t *topology.Table, row value.Value) (value.Value, error) {
+	if wire := w.of(def); wire != nil {
+		return wire.CarryRow(w.ctx, t, row)
+	}
+	return row, nil
 }
 
 func (r *Runner) test(t script.Test, plans []*topology.Plan, seen func(script.Decided)) Test {

@@ -160,7 +160,7 @@ func TestAWorkflowIsNamedOnce(t *testing.T) {
 	}
 	order := compileText(t, orderWorkflow)
 	wantFindings(t, suite.Check(nil, order, compileText(t, billingWorkflow), order),
-		"2:27: the workflow order is named already (a file of tests is about one version of each workflow)")
+		"2:27: the workflow order is named already (name older versions in older)")
 }
 
 // TestChildrenAndSchedulesAreCovered: every spot of a child and of a workflow

@@ -330,6 +330,54 @@ func (r *runner) incident(s *Step) *Failure {
 	return nil
 }
 
+// migrates expects what becomes of the instance if it is migrated to the version that
+// is deployed. Nothing happens to it.
+func (r *runner) migrates(s *Step) *Failure {
+	expected := s.migratesText()
+	if _, failure := r.instance(s, expected); failure != nil {
+		return failure
+	}
+	got, _ := r.world.CanMigrate(r.address(s))
+	if s.fits(got) {
+		return nil
+	}
+	return r.fail(s, expected, "%s", migratingText(got))
+}
+
+func (s *Step) fits(m topology.Migrating) bool {
+	if len(s.Texts) > 0 {
+		return slices.ContainsFunc(m.Refused, func(why string) bool { return strings.Contains(why, s.Texts[0]) })
+	}
+	return len(m.Refused) == 0 && len(m.Afresh) == len(s.Afresh) &&
+		!slices.ContainsFunc(m.Afresh, func(at topology.StepMapping) bool { return !slices.Contains(s.Afresh, plain(at)) })
+}
+
+// plain is a mapping without its places in files.
+func plain(m topology.StepMapping) topology.StepMapping {
+	return topology.StepMapping{Old: m.Old, New: m.New}
+}
+
+func (s *Step) migratesText() string {
+	if len(s.Texts) > 0 {
+		return migratesRefused + ": " + s.Texts[0]
+	}
+	return migratingText(topology.Migrating{Afresh: s.Afresh})
+}
+
+func migratingText(m topology.Migrating) string {
+	if len(m.Refused) > 0 {
+		return migratesRefused + ": " + strings.Join(m.Refused, "; ")
+	}
+	var afresh []string
+	for _, at := range m.Afresh {
+		afresh = append(afresh, at.Old+" as "+at.New)
+	}
+	if len(afresh) > 0 {
+		return migratesAfresh + ": " + strings.Join(afresh, ", ")
+	}
+	return migratesStays
+}
+
 // expect notes that the script knows of a stop.
 func (r *runner) expect(word, key, kind string) {
 	r.open = slices.DeleteFunc(r.open, func(s stop) bool {

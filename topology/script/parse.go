@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -222,11 +223,15 @@ func (p *suiteParser) suite(n *yaml.Node) *Suite {
 			p.items(v, "`workflows`", func(item *yaml.Node) {
 				suite.Workflows = append(suite.Workflows, File{p.text(item, "a file of `workflows`"), p.pos(item)})
 			})
+		case "older":
+			p.items(v, "`older`", func(item *yaml.Node) {
+				suite.Older = append(suite.Older, File{p.text(item, "a file of `older`"), p.pos(item)})
+			})
 		case "tests":
 			tests = true
 			p.items(v, "`tests`", func(item *yaml.Node) { suite.Tests = append(suite.Tests, p.test(item)) })
 		default:
-			p.unknown(key, []string{"workflow", "workflows", "tests"}, "`%s` is no word of a file of tests", key.Value)
+			p.unknown(key, []string{"workflow", "workflows", "older", "tests"}, "`%s` is no word of a file of tests", key.Value)
 		}
 	})
 	if suite.Workflow.Name == "" && n.Kind == yaml.MappingNode {
@@ -328,6 +333,10 @@ func (p *suiteParser) word(s *Step, key, v *yaml.Node) {
 		p.act(s, v)
 	case wordChild:
 		p.child(s, v)
+	case wordDeploy:
+		p.deploy(s, v)
+	case wordMigrates:
+		p.migrates(s, v)
 	default:
 		p.unknown(key, stepWords, "`%s` is no word of a script", key.Value)
 	}
@@ -556,6 +565,51 @@ func (p *suiteParser) table(s *Step, n *yaml.Node) {
 	}
 }
 
+// deploy reads the number of a version.
+func (p *suiteParser) deploy(s *Step, n *yaml.Node) {
+	version, isInt := p.value(n).(int64)
+	if !isInt || version < 1 || version > math.MaxInt32 {
+		p.report(n, "`deploy` must be the number of a version")
+	}
+	s.Version = int(version)
+}
+
+// What becomes of an instance that is migrated, as `migrates` says it.
+const (
+	migratesStays   = "stays"
+	migratesAfresh  = "afresh"
+	migratesRefused = "refused"
+)
+
+// migrates reads `stays`, `{afresh: {ask: rest}}`, or `{refused: no step ask}`, a part
+// of the reason.
+func (p *suiteParser) migrates(s *Step, n *yaml.Node) {
+	const form = "`migrates` must be `stays`, `{afresh: {old: new}}` or `{refused: why}`"
+	words := []string{migratesStays, migratesAfresh, migratesRefused}
+	if n.Kind == yaml.ScalarNode {
+		if n.Value != migratesStays {
+			p.unknown(n, words, form)
+		}
+		return
+	}
+	before := len(p.found)
+	p.fields(n, "`migrates`", func(key, v *yaml.Node) {
+		switch key.Value {
+		case migratesAfresh:
+			p.fields(v, "`afresh`", func(old, to *yaml.Node) {
+				s.Afresh = append(s.Afresh, topology.StepMapping{Old: old.Value, New: p.text(to, "a step")})
+			})
+		case migratesRefused:
+			s.Texts = []string{p.text(v, "`refused`")}
+		default:
+			p.unknown(key, words, "`%s` is nothing that becomes of an instance", key.Value)
+		}
+	})
+	if len(s.Afresh)+len(s.Texts) == 0 && len(p.found) == before {
+		p.report(n, form)
+	}
+}
+
 // act reads `cancel`, or `{set: {card: c-2}}`, or `{cancel: {reason: …}}`.
 func (p *suiteParser) act(s *Step, n *yaml.Node) {
 	s.Act = &topology.Act{Principal: "script"}
@@ -601,7 +655,10 @@ func (p *suiteParser) actData(a *topology.Act, n *yaml.Node) {
 			data = nil
 		}
 	}
-	if text, isText := data.(string); isText && a.Kind == "jump" {
+	if a.Kind == topology.ActMigrate && data != nil {
+		p.report(n, "an instance migrates to the version that is deployed: `act: migrate`")
+	}
+	if text, isText := data.(string); isText && a.Kind == topology.ActJump {
 		a.Step, data = text, nil
 	}
 	a.Data = data

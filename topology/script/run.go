@@ -98,6 +98,10 @@ func (r *runner) step(s *Step) *Failure {
 	case wordTable:
 		r.table(s)
 		return nil
+	case wordDeploy:
+		return r.deploy(s)
+	case wordMigrates:
+		return r.migrates(s)
 	case wordOut:
 		return r.out(s)
 	case wordRun:
@@ -270,6 +274,23 @@ func (r *runner) table(s *Step) {
 	if r.teller != nil {
 		fmt.Fprintf(&r.told, "table %s\n", value.Format(s.Payload))
 	}
+}
+
+// deploy deploys a version.
+func (r *runner) deploy(s *Step) *Failure {
+	if failure := r.settled(s); failure != nil {
+		return failure
+	}
+	name := r.address(s).Workflow
+	p := versionOf(r.plans, name, s.Version)
+	if p == nil {
+		return r.fail(s, "something that can happen", "there is no version %d of %s", s.Version, name)
+	}
+	if r.teller != nil {
+		fmt.Fprintf(&r.told, "deploy %s version %d\n", name, s.Version)
+	}
+	r.world.Deploy(p)
+	return nil
 }
 
 // playChild plays the outcome of a child whose workflow is not here.

@@ -158,7 +158,7 @@ tests:
 		18:17: compleeted is no outcome of a child (did you mean completed?)
 		19:26: eror is no part of an error (did you mean error?)
 		20:16: the rows of profile must be a mapping from keys to rows
-		21:9: a line of a script needs a word: one of in, out, run, after, at, vars, end, incident, late, dead-letter, table, act, child
+		21:9: a line of a script needs a word: one of in, out, run, after, at, vars, end, incident, late, dead-letter, table, act, child, deploy, migrates
 		22:33: 01234 begins with a zero: put a text in quotes, or leave the zero out
 		23:27: "a" stands here twice: keep one of the two
 		26:5: two tests have the name "twice"
@@ -242,17 +242,55 @@ tests:
 	if suite == nil {
 		t.Fatal(found)
 	}
-	wire := func(workflow string, m *topology.Message, payload value.Value) (value.Value, error) {
-		total, _ := payload.(*value.Map).Lookup("total")
-		if total == "x" {
-			return nil, errors.New(workflow + "." + m.Name + ".total is text")
-		}
-		return "decoded", nil
-	}
-	wantFindings(t, suite.Check(wire, planOf(t, "../../examples/checkout/checkout.yaml")), `
+	wantFindings(t, suite.Check(strict{}, planOf(t, "../../examples/checkout/checkout.yaml")), `
 		6:27: no service could send this: checkout.OrderPlaced.total is text`)
 	if got := suite.Tests[0].Steps[0].Payload; got != "decoded" {
 		t.Errorf("the payload is %v", got)
+	}
+}
+
+// strict is a Wire by whose schemas `total` and `segment` are no "x".
+type strict struct{}
+
+func (strict) Carry(def *topology.Definition, m *topology.Message, payload value.Value) (value.Value, error) {
+	if total, _ := payload.(*value.Map).Lookup("total"); total == "x" {
+		return nil, errors.New(def.Name + "." + m.Name + ".total is text")
+	}
+	return "decoded", nil
+}
+
+func (strict) CarryRow(_ *topology.Definition, table *topology.Table, row value.Value) (value.Value, error) {
+	if row == nil {
+		return nil, nil
+	}
+	if segment, _ := row.(*value.Map).Lookup("segment"); segment == "x" {
+		return nil, errors.New("segment is none of vip, new")
+	}
+	return "decoded by " + table.Name, nil
+}
+
+// TestCheckHasRowsMadeByTheWire: so are rows of tables; a row that is null is a
+// tombstone and fits always.
+func TestCheckHasRowsMadeByTheWire(t *testing.T) {
+	suite, found := script.Parse("x.test.yaml", []byte(`workflow: personalise.yaml
+tests:
+  - name: rows
+    script:
+      - table: {profile: {u-1: {segment: vip}, u-2: null}}
+      - table:
+          profile:
+            u-1: {segment: vip}
+            u-2: {segment: x}
+      - table: {profil: {u-1: {segment: x}}}
+`))
+	if suite == nil {
+		t.Fatal(found)
+	}
+	wantFindings(t, suite.Check(strict{}, planOf(t, "../../examples/personalise/personalise.yaml")), `
+		9:18: no record of user.profiles could hold this row: segment is none of vip, new
+		10:17: there is no table profil (did you mean profile?)`)
+	if got := value.Format(suite.Tests[0].Steps[0].Payload); got != `{profile: {u-1: "decoded by profile", u-2: null}}` {
+		t.Errorf("the rows are %s", got)
 	}
 }
 

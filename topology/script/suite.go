@@ -15,6 +15,7 @@ type Suite struct {
 	File      string
 	Workflow  File   // the definition that is tested
 	Workflows []File // others, which it runs as children
+	Older     []File // older versions of these, which scripts deploy
 	Tests     []Test
 }
 
@@ -24,8 +25,11 @@ type File struct {
 	Pos  diag.Pos
 }
 
-// Files are the definitions that the suite names, the tested one first.
-func (s *Suite) Files() []File { return append([]File{s.Workflow}, s.Workflows...) }
+// Files are the definitions that the suite names: the tested one first, older
+// versions last.
+func (s *Suite) Files() []File {
+	return append(append([]File{s.Workflow}, s.Workflows...), s.Older...)
+}
 
 // Test is one script.
 type Test struct {
@@ -44,13 +48,15 @@ type Step struct {
 	Message string      // in, out, late: a message's name; "" for `out: none` and any late one
 	Payload value.Value // in, out: the payload; vars: the variables; run: `with`; table: rows by table and key
 	Headers *value.Map
-	Echo    string        // in: a step, whose latest command the service answers
-	Attempt int           // out; 0 is any
-	Times   int           // out, from 1
-	After   time.Duration // after
-	Texts   []string      // at: places; end: status, error name; incident: kind; dead-letter: reason
-	Act     *topology.Act // act
-	Child   Child         // run, child
+	Echo    string                 // in: a step, whose latest command the service answers
+	Attempt int                    // out; 0 is any
+	Times   int                    // out, from 1
+	After   time.Duration          // after
+	Texts   []string               // at: places; end: status, error name; incident: kind; dead-letter: reason; migrates: part of why not
+	Version int                    // deploy
+	Afresh  []topology.StepMapping // migrates
+	Act     *topology.Act          // act
+	Child   Child                  // run, child
 
 	at    *yaml.Node // what the word says; nil: the word alone
 	where places
@@ -71,11 +77,14 @@ const (
 	wordTable      = "table"
 	wordAct        = "act"
 	wordChild      = "child"
+	wordDeploy     = "deploy"
+	wordMigrates   = "migrates"
 )
 
 // stepWords are all of them, in the order of the documentation.
 var stepWords = []string{
 	wordIn, wordOut, wordRun, wordAfter, wordAt, wordVars, wordEnd, wordIncident, wordLate, wordDeadLetter, wordTable, wordAct, wordChild,
+	wordDeploy, wordMigrates,
 }
 
 // Child is a child workflow: one that is expected to begin, or whose outcome a

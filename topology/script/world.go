@@ -17,7 +17,7 @@ const Start = topology.Instant(1_767_225_600_000) // 2026-01-01T00:00:00Z
 // runs. Its fields may be read between calls.
 type World struct {
 	Plan      *topology.Plan            // the workflow that records come in for, and that operators act on
-	Plans     map[string]*topology.Plan // by workflow: all that there are
+	Plans     map[string]*topology.Plan // by workflow: the newest version that is deployed
 	Now       topology.Instant
 	Instances map[string]*topology.Instance // by Address.String(): instances and desks; those that are remembered
 	Sent      []Sent                        // all commands so far
@@ -26,9 +26,10 @@ type World struct {
 	// the next decision gets instead: what came back from a store.
 	Store func(*topology.Instance) (*topology.Instance, error)
 
-	readers []*topology.Plan // all Plans, in the order in which they get records: Plan, then the others
-	offsets map[string]int64 // by topic: the next one
-	rows    rows
+	readers  []*topology.Plan // all that are deployed, in the order in which they get records: by workflow, that of Plan first, the newest version first
+	versions []*topology.Plan // deployed or not
+	offsets  map[string]int64 // by topic: the next one
+	rows     rows
 }
 
 // Sent is a command and whose it is.
@@ -44,21 +45,73 @@ type Decided struct {
 	Key      string           // that of To; "" for a record that was for no instance
 	Input    topology.Input
 	Decision topology.Decision
+	Plan     *topology.Plan // by which it was made; nil: the record was for no instance
 }
 
-// New returns a World without instances. Schedules begin to count.
+// New returns a World without instances, in which the first plan of each workflow is
+// deployed; others of it are versions that Deploy can deploy. Schedules begin to
+// count.
 func New(plan *topology.Plan, others ...*topology.Plan) *World {
 	w := &World{Plan: plan, Plans: map[string]*topology.Plan{}, Now: Start, Instances: map[string]*topology.Instance{}, offsets: map[string]int64{}}
-	w.readers = append([]*topology.Plan{plan}, others...)
-	for _, p := range w.readers {
-		name := p.Definition().Name
-		w.Plans[name] = p
-		to := topology.ScheduleAddress(name)
-		if desk := p.DecideAt(to, nil, topology.Input{At: Start}).Instance; desk != nil {
-			w.Instances[to.String()] = desk
+	w.versions = append([]*topology.Plan{plan}, others...)
+	for _, p := range w.versions {
+		if w.Plans[p.Definition().Name] == nil {
+			w.readers = append(w.readers, p)
+			w.deploy(p)
 		}
 	}
 	return w
+}
+
+// Deploy makes a version of a workflow the one with which new instances begin. Those
+// that live keep theirs. In a World in which nothing has come in yet it is the only
+// one.
+func (w *World) Deploy(p *topology.Plan) {
+	name := p.Definition().Name
+	if former := w.Plans[name]; former == p {
+		return
+	} else if at := slices.Index(w.readers, former); w.isNew() {
+		w.readers[at] = p
+	} else {
+		w.readers = slices.Insert(w.readers, at, p)
+	}
+	w.deploy(p)
+}
+
+// isNew reports whether nothing has come in yet.
+func (w *World) isNew() bool { return len(w.offsets) == 0 && w.Now == Start }
+
+func (w *World) deploy(p *topology.Plan) {
+	name := p.Definition().Name
+	w.Plans[name] = p
+	if name == w.Plan.Definition().Name {
+		w.Plan = p
+	}
+	to := topology.ScheduleAddress(name)
+	if d := p.DecideAt(to, w.At(to), topology.Input{At: w.Now}); d.Instance != nil {
+		w.Instances[to.String()] = d.Instance
+	} else {
+		delete(w.Instances, to.String())
+	}
+}
+
+// version returns a version of a workflow, deployed or not; nil if there is none.
+func (w *World) version(workflow string, version int) *topology.Plan {
+	for _, p := range w.versions {
+		if def := p.Definition(); def.Name == workflow && def.Version == version {
+			return p
+		}
+	}
+	return nil
+}
+
+// planOf is the plan by which whoever is kept under an address decides: a living
+// instance keeps its version, for all else the newest decides.
+func (w *World) planOf(to topology.Address) *topology.Plan {
+	if i := w.At(to); i != nil && i.Desk == "" && !i.Ended() && i.Status != topology.StatusExpected {
+		return w.version(to.Workflow, i.Version)
+	}
+	return w.Plans[to.Workflow]
 }
 
 // Instance returns the instance of the Plan under a key, or nil.
@@ -91,8 +144,8 @@ func (w *World) In(in Incoming) ([]Decided, error) {
 	}
 	record := w.record(message, in)
 	var out []Decided
-	for _, p := range w.readers {
-		decided, err := w.comes(p, record)
+	for _, found := range w.match(record) {
+		decided, err := w.comes(found, record)
 		if err != nil {
 			return nil, err
 		}
@@ -104,28 +157,93 @@ func (w *World) In(in Incoming) ([]Decided, error) {
 	return out, nil
 }
 
+// matched is a record that a workflow has a message for.
+type matched struct {
+	to       []topology.Address // of all versions, each once
+	versions []versionMatch     // the newest first
+	dead     *topology.DeadLetter
+}
+
+type versionMatch struct {
+	plan  *topology.Plan
+	match topology.Match
+}
+
+// match finds, for each workflow, the messages that a record fits. The newest
+// version that has one says whether it is dead.
+func (w *World) match(record *topology.Record) []*matched {
+	var out []*matched
+	byWorkflow := map[string]*matched{}
+	for _, p := range w.readers {
+		match, ok := p.Match(record)
+		if !ok {
+			continue
+		}
+		name := p.Definition().Name
+		m := byWorkflow[name]
+		if m == nil {
+			m = &matched{}
+			byWorkflow[name] = m
+			out = append(out, m)
+		}
+		m.add(versionMatch{p, match}, name)
+	}
+	return out
+}
+
+func (m *matched) add(v versionMatch, workflow string) {
+	if v.match.Dead != nil {
+		if len(m.versions) == 0 {
+			m.dead = v.match.Dead
+		}
+		return
+	}
+	m.versions = append(m.versions, v)
+	for _, key := range v.match.Keys {
+		if to := v.match.Address(workflow, key); !slices.Contains(m.to, to) {
+			m.to = append(m.to, to)
+		}
+	}
+}
+
 // comes lets a record come to a workflow.
-func (w *World) comes(p *topology.Plan, record *topology.Record) ([]Decided, error) {
-	match, ok := p.Match(record)
-	switch {
-	case !ok:
-		return nil, nil
-	case match.Dead != nil:
-		return w.dead("", match.Dead), nil
+func (w *World) comes(m *matched, record *topology.Record) ([]Decided, error) {
+	if len(m.versions) == 0 {
+		return w.dead("", m.dead), nil
 	}
 	var out []Decided
-	for _, key := range match.Keys {
-		event, dead := p.Event(match, record)
-		if dead != nil {
-			return append(out, w.dead(key, dead)...), nil
+	for _, to := range m.to {
+		v, ok := w.choose(m, to)
+		if !ok {
+			continue
 		}
-		decided, err := w.decide(match.Address(p.Definition().Name, key), topology.Input{Event: event})
+		event, dead := v.plan.Event(v.match, record)
+		if dead != nil {
+			return append(out, w.dead(to.Key, dead)...), nil
+		}
+		decided, err := w.decide(to, topology.Input{Event: event})
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, decided...)
 	}
 	return out, nil
+}
+
+// choose returns the version by which whoever is kept under an address considers a
+// record; false if that has no message for it. A mailbox takes what any version has
+// for it.
+func (w *World) choose(m *matched, to topology.Address) (versionMatch, bool) {
+	plan := w.planOf(to)
+	for _, v := range m.versions {
+		if to.Desk == "" && v.plan != plan {
+			continue
+		}
+		if slices.ContainsFunc(v.match.Keys, func(key string) bool { return v.match.Address(to.Workflow, key) == to }) {
+			return v, true
+		}
+	}
+	return versionMatch{}, false
 }
 
 func (w *World) message(in Incoming) *topology.Message {
@@ -172,6 +290,16 @@ func (w *World) dead(key string, why *topology.DeadLetter) []Decided {
 	return []Decided{{At: w.Now, Key: key, Decision: topology.Decision{Outcome: topology.Dead, DeadLetter: why}}}
 }
 
+// CanMigrate says what would become of the instance under an address if it were
+// migrated to the version that is deployed; false if there is no instance.
+func (w *World) CanMigrate(to topology.Address) (topology.Migrating, bool) {
+	i := w.At(to)
+	if i == nil {
+		return topology.Migrating{}, false
+	}
+	return w.Plans[to.Workflow].CanMigrate(w.version(to.Workflow, i.Version), i), true
+}
+
 // Act lets an operator act on an instance.
 func (w *World) Act(key string, act *topology.Act) ([]Decided, error) {
 	return w.ActAt(w.address(key), act)
@@ -180,7 +308,11 @@ func (w *World) Act(key string, act *topology.Act) ([]Decided, error) {
 // ActAt is Act on an instance of any workflow. One that goes on after a stop fires
 // at once what had fallen due meanwhile.
 func (w *World) ActAt(to topology.Address, act *topology.Act) ([]Decided, error) {
-	out, err := w.decide(to, topology.Input{Act: act})
+	in := topology.Input{Act: act}
+	if act.Kind == topology.ActMigrate {
+		in.Older = w.planOf(to)
+	}
+	out, err := w.decide(to, in)
 	if inst := w.Instances[to.String()]; err != nil || inst == nil {
 		return out, err
 	} else if due, armed := inst.NextTimer(); !armed || due >= w.Now {
@@ -285,8 +417,12 @@ func (w *World) settle(to topology.Address, in topology.Input) ([]Decided, error
 		if in.Tables == nil {
 			in.Tables = w.rows
 		}
-		d := w.Plans[to.Workflow].DecideAt(to, w.Instances[to.String()], in)
-		out = append(out, Decided{w.Now, to, to.Key, in, d})
+		plan := w.planOf(to)
+		if in.Older != nil {
+			plan = w.Plans[to.Workflow] // to which it migrates
+		}
+		d := plan.DecideAt(to, w.Instances[to.String()], in)
+		out = append(out, Decided{w.Now, to, to.Key, in, d, plan})
 		for _, c := range d.Commands {
 			w.Sent = append(w.Sent, Sent{c, to.Key})
 		}
