@@ -35,8 +35,8 @@ type batch struct {
 	urgent  bool             // there is something that others wait for
 	fired   topology.Address // whose timer was decided last
 
-	schedules *definitionSet            // looked at in this batch; nil: not to the end
-	scheduled map[string]*topology.Plan // by workflow: what this batch has told its schedule
+	definitions *definitionSet                      // all of whose desks were looked at in this batch or before; nil: not to the end
+	told        map[topology.Address]*topology.Plan // what this batch has told schedules and gates
 
 	tally tally
 }
@@ -99,7 +99,7 @@ func (b *batch) worthCommitting() bool {
 func (b *batch) keepPositions() {
 	b.overlay.Discard()
 	b.tally.report(b.tenure.lane.shared.metrics)
-	b.schedulesKept()
+	b.desksKept()
 	t := b.tenure
 	if maps.Equal(b.before, t.next) {
 		return
@@ -331,7 +331,7 @@ func (b *batch) apply() error {
 		t.cache.put(key, staged)
 	}
 	t.lazyUntil = time.Time{}
-	b.schedulesKept()
+	b.desksKept()
 	b.tally.report(t.lane.shared.metrics)
 	return nil
 }

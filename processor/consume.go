@@ -387,7 +387,7 @@ func (b *batch) consumeForwarded(ctx context.Context, message schemas.Inbox, in 
 	}
 	match, found, err := b.matchForwarded(ctx, message, record)
 	if err == nil && !found {
-		if err = b.syncDefinitions(ctx, message.Workflow, in); err == nil {
+		if err = b.syncDefinitions(ctx, in); err == nil {
 			match, found, err = b.matchForwarded(ctx, message, record)
 		}
 	}
@@ -417,22 +417,21 @@ func (b *batch) matchForwarded(ctx context.Context, message schemas.Inbox, recor
 	return matches[0], matches[0].dead != nil || slices.Contains(matches[0].to, message.Address()), nil
 }
 
-// syncDefinitions waits until this node knows the newest version of a workflow
-// that was deployed before an inbox record was written. The lane that has sent
-// the record on may have learned of it a moment earlier, and what this node
-// would pass over is nowhere else.
-func (b *batch) syncDefinitions(ctx context.Context, workflow string, record *kgo.Record) error {
+// syncDefinitions waits until this node knows all definitions that were deployed
+// before an inbox record was written. Whoever wrote the record may have learned of
+// one a moment earlier, and what this node would pass over is nowhere else.
+func (b *batch) syncDefinitions(ctx context.Context, record *kgo.Record) error {
 	t := b.tenure
 	if record.Offset < t.synced {
 		return nil
 	}
 	inbox := inputOf(record)
-	_, err := waitFor(ctx, t.lane, "the definitions by which "+coordinates(record)+" was sent on", func() (struct{}, error) {
+	_, err := waitFor(ctx, t.lane, "the definitions by which "+coordinates(record)+" was written", func() (struct{}, error) {
 		ends, err := t.lane.shared.cluster.highWatermarks(ctx, []input{inbox})
 		if err != nil {
 			return struct{}{}, err
 		}
-		if err := t.lane.shared.knowsNewest(ctx, workflow); err != nil {
+		if err := t.lane.shared.knowsDeployed(ctx); err != nil {
 			return struct{}{}, err
 		}
 		t.synced = ends[inbox]
@@ -441,18 +440,17 @@ func (b *batch) syncDefinitions(ctx context.Context, workflow string, record *kg
 	return err
 }
 
-// knowsNewest returns nil if this node knows the newest version of a workflow
-// that the definitions topic holds by now.
-func (s *shared) knowsNewest(ctx context.Context, workflow string) error {
-	have, err := readDeployed(ctx, s.config, upToCommitted)
+// knowsDeployed returns nil if this node knows all definitions that the topic
+// holds by now. What is there and not committed counts: whoever deploys is told
+// that it is done before the transaction's marker is written.
+func (s *shared) knowsDeployed(ctx context.Context) error {
+	topic := input{s.topics.Definitions, 0}
+	ends, err := s.cluster.highWatermarks(ctx, []input{topic})
 	if err != nil {
 		return err
 	}
-	plan, known := s.catalog.Newest(workflow)
-	for _, d := range have {
-		if d.Workflow == workflow && (!known || compareVersions(d.Version, plan.Definition().Version) > 0) {
-			return fmt.Errorf("version %s of %s is deployed, and this node does not know it yet", VersionText(d.Version), workflow)
-		}
+	if reached := s.catalog.reached.Load(); reached < ends[topic] {
+		return fmt.Errorf("%s ends at offset %d, and this node knows what stands before offset %d", topic.topic, ends[topic], reached)
 	}
 	return nil
 }
@@ -501,25 +499,36 @@ func (b *batch) consumeAct(ctx context.Context, message schemas.Inbox, record *k
 }
 
 // migrationTarget is the plan of the version to which an operator wants an instance
-// to move. The operator may know of a version that this node has not heard of; one
-// that is not deployed is not waited for: it was mistyped.
+// to move. The operator may know of a version that this node has not heard of. One
+// that was deployed and cannot be used here is waited for; one that was not, was
+// mistyped.
 func (b *batch) migrationTarget(ctx context.Context, message schemas.Inbox, record *kgo.Record) (*topology.Plan, *topology.DeadLetter, error) {
+	version, isWhole := message.Act.Data.(int64)
+	if !isWhole {
+		return nil, b.noVersion(message), nil
+	}
 	catalog := b.tenure.lane.shared.catalog
-	if version, isWhole := message.Act.Data.(int64); isWhole {
-		if plan, ok := catalog.Plan(message.Workflow, int(version)); ok {
-			return plan, nil, nil
-		}
-		if err := b.syncDefinitions(ctx, message.Workflow, record); err != nil {
+	if _, ok := catalog.Plan(message.Workflow, int(version)); !ok {
+		if err := b.syncDefinitions(ctx, record); err != nil {
 			return nil, nil, err
 		}
-		if plan, ok := catalog.Plan(message.Workflow, int(version)); ok {
-			return plan, nil, nil
-		}
 	}
-	return nil, &topology.DeadLetter{
+	what := fmt.Sprintf("definition %s version %s", message.Workflow, VersionText(int(version)))
+	plan, err := waitFor(ctx, b.tenure.lane, what, func() (*topology.Plan, error) {
+		plan, _ := catalog.Plan(message.Workflow, int(version))
+		return plan, catalog.unusableVersion(message.Workflow, int(version))
+	})
+	if err == nil && plan == nil {
+		return nil, b.noVersion(message), nil
+	}
+	return plan, nil, err
+}
+
+func (b *batch) noVersion(message schemas.Inbox) *topology.DeadLetter {
+	return &topology.DeadLetter{
 		Reason: "act-refused",
-		Text:   fmt.Sprintf("the instance %s cannot move to version %v: this node knows no such version of %s", message.Address(), message.Act.Data, message.Workflow),
-	}, nil
+		Text:   fmt.Sprintf("the instance %s cannot move to version %v: no such version of %s is deployed", message.Address(), message.Act.Data, message.Workflow),
+	}
 }
 
 // fire decides the timers of one instance that are due.

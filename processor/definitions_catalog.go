@@ -22,10 +22,11 @@ type Catalog struct {
 	compiler *definitionCompiler
 	reader   *definitionsReader
 
-	set    atomic.Pointer[definitionSet]
-	failed chan error // capacity 1
-	cancel context.CancelFunc
-	done   chan struct{}
+	set     atomic.Pointer[definitionSet]
+	reached atomic.Int64 // offset up to which set has what the topic holds
+	failed  chan error   // capacity 1
+	cancel  context.CancelFunc
+	done    chan struct{}
 
 	// Touched by whoever reads the topic: OpenCatalog, then follow.
 	have    deployed
@@ -79,7 +80,7 @@ func OpenCatalog(ctx context.Context, cfg Config) (*Catalog, error) {
 		c.reader.close()
 		return nil, err
 	}
-	c.set.Store(newDefinitionSet(c.entries))
+	c.publishSet()
 	following, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
 	go c.follow(following)
@@ -166,14 +167,24 @@ func (c *Catalog) follow(ctx context.Context) {
 			c.take(ctx, record)
 			changed = true
 		})
-		if changed {
-			c.set.Store(newDefinitionSet(c.entries))
+		if ctx.Err() != nil {
+			return // what was polled last may not have been understood to the end
 		}
-		if err != nil && ctx.Err() == nil {
+		if changed {
+			c.publishSet()
+		}
+		c.reached.Store(c.reader.next) // markers are progress as well
+		if err != nil {
 			c.fail(err)
 			return
 		}
 	}
+}
+
+// publishSet lets lanes see what was taken.
+func (c *Catalog) publishSet() {
+	c.set.Store(newDefinitionSet(c.entries))
+	c.reached.Store(c.reader.next)
 }
 
 // take adds one record of the topic to what is known.
@@ -290,6 +301,12 @@ func (c *Catalog) Newest(workflow string) (*topology.Plan, bool) {
 // unusable is not nil where the newest version of a workflow is deployed and
 // cannot be used by this node.
 func (c *Catalog) unusable(workflow string) error { return c.set.Load().broken[workflow] }
+
+// unusableVersion is not nil where a version is deployed and cannot be used by this
+// node.
+func (c *Catalog) unusableVersion(workflow string, version int) error {
+	return c.set.Load().unusable[definitionKey(workflow, version)]
+}
 
 // readsOf returns the topics that any version of a workflow reads, or of the
 // workflows that it runs as children, and so on.

@@ -19,6 +19,9 @@ type definitionSet struct {
 	blocked map[string]error    // by topic
 	broken  map[string]error    // by workflow: why its newest version cannot be used
 	reads   map[string][]string // by workflow: topics that it or its children read
+
+	standing map[string][]topology.Address // by workflow: its schedule and gates
+	unusable map[string]error              // by definitionKey: why the version cannot be used
 }
 
 func newDefinitionSet(entries map[string]definitionEntry) *definitionSet {
@@ -29,6 +32,8 @@ func newDefinitionSet(entries map[string]definitionEntry) *definitionSet {
 		blocked: map[string]error{},
 		tables:  map[*topology.Plan][]tableSource{},
 		broken:  map[string]error{},
+
+		unusable: map[string]error{},
 	}
 	workflow := ""
 	for _, e := range ordered(entries) {
@@ -36,12 +41,16 @@ func newDefinitionSet(entries map[string]definitionEntry) *definitionSet {
 		workflow = e.workflow
 		if e.compiled != nil {
 			s.add(e, newest)
-		} else if newest {
+			continue
+		}
+		s.unusable[definitionKey(e.workflow, e.version)] = e.broken
+		if newest {
 			s.block(e)
 		}
 	}
 	s.sources = slices.Sorted(maps.Keys(s.routes))
 	s.reads = readsOf(s.all)
+	s.standing = standingDesks(s.all)
 	return s
 }
 

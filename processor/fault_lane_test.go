@@ -250,8 +250,13 @@ func TestNodeKnowsThatADefinitionIsStillToCome(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer catalog.Close()
-	s := &shared{config: config, catalog: catalog}
-	if err := s.knowsNewest(t.Context(), "orders"); err != nil {
+	client, err := config.NewClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	s := &shared{config: config, topics: config.OwnTopics(), catalog: catalog, cluster: newCluster(client, config.App)}
+	if err := s.knowsDeployed(t.Context()); err != nil {
 		t.Errorf("nothing is deployed: %v", err)
 	}
 	catalog.cancel() // it hears of nothing any more
@@ -259,7 +264,7 @@ func TestNodeKnowsThatADefinitionIsStillToCome(t *testing.T) {
 	if _, err := Deploy(t.Context(), config, []*topology.Definition{def}, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.knowsNewest(t.Context(), "orders"); err == nil || !strings.Contains(err.Error(), "orders") {
+	if err := s.knowsDeployed(t.Context()); err == nil || !strings.Contains(err.Error(), config.OwnTopics().Definitions) {
 		t.Errorf("a definition that this node has not heard of: %v", err)
 	}
 }

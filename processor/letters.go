@@ -89,7 +89,7 @@ func (b *batch) planForLetter(ctx context.Context, to topology.Address, instance
 	if err != nil || plan != nil {
 		return plan, err
 	}
-	if err := b.syncDefinitions(ctx, to.Workflow, record); err != nil {
+	if err := b.syncDefinitions(ctx, record); err != nil {
 		return nil, err
 	}
 	return b.newest(ctx, to.Workflow)

@@ -39,8 +39,8 @@ type tenure struct {
 	// committed at the latest; zero if there are none.
 	lazyUntil time.Time
 
-	schedules *definitionSet            // by which the schedules of this partition were looked at last
-	scheduled map[string]*topology.Plan // by workflow: the newest version, as its schedule knows it
+	definitions *definitionSet                      // by which the desks of this partition were looked at last
+	told        map[topology.Address]*topology.Plan // the newest version, as schedules and gates know it
 }
 
 func newTenure(l *lane, ring *Ring, changelog topicFacts, s start) *tenure {
@@ -54,7 +54,7 @@ func newTenure(l *lane, ring *Ring, changelog topicFacts, s start) *tenure {
 		feeders:   s.feeders,
 		unread:    s.unread,
 		cache:     newInstanceCache(cachedInstances, cachedBytes),
-		scheduled: make(map[string]*topology.Plan),
+		told:      make(map[topology.Address]*topology.Plan),
 	}
 	t.horizon = newHorizon(t)
 	return t
@@ -101,10 +101,10 @@ func (t *tenure) run(ctx context.Context) error {
 	}
 }
 
-// fill decides inputs until there are no more or the batch is full: schedules of
+// fill decides inputs until there are no more or the batch is full: desks of
 // definitions that are new, then records, then the timers that the horizon allows.
 func (t *tenure) fill(ctx context.Context, b *batch) error {
-	if err := b.keepSchedules(ctx); err != nil {
+	if err := b.keepDesks(ctx); err != nil {
 		return err
 	}
 	for !b.full() {

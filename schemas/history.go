@@ -45,7 +45,7 @@ const (
 	InputEvent    InputKind = "event"
 	InputTimer    InputKind = "timer"
 	InputAct      InputKind = "act"
-	InputContinue InputKind = "continue" // the decision before it had reached its bound of steps
+	InputContinue InputKind = "continue" // the decision before it had reached its bound of steps; of a desk: there is a newer version
 	InputLetter   InputKind = "letter"
 )
 

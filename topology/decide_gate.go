@@ -19,7 +19,8 @@ const gateCarry = 100 * time.Millisecond
 // grantsAtOnce bounds what one decision lets through.
 const grantsAtOnce = 1000
 
-// gate is the desk. It is told what the newest version says of the message.
+// gate is the desk. It is told what the newest version says of the message, also
+// without an input when there is a newer one: what waits may go by it.
 func (d *desk) gate(message string, in Input) {
 	var limit *Limit
 	if m := d.plan.messages[message]; m != nil {
@@ -36,9 +37,40 @@ func (d *desk) gate(message string, in Input) {
 	default:
 		d.out.Outcome = Ignored
 	}
-	if d.inst != nil && (d.inst != d.was || in.Event == nil && in.Letter == nil) {
+	told := in.Event == nil && in.Letter == nil && !in.Timer
+	if d.inst != nil && (d.inst != d.was || in.Timer || told) {
 		d.letThrough(message, limit, in.Timer)
 	}
+	if told {
+		d.newVersion()
+	}
+}
+
+// Gates are where the commands of p that have a limit ask, ordered by message.
+func (p *Plan) Gates() []Address {
+	var out []Address
+	for _, name := range sortedKeys(p.messages) {
+		if p.messages[name].Limit != nil {
+			out = append(out, gateAddress(p.definition.Name, name))
+		}
+	}
+	return out
+}
+
+// newVersion ends a decision by a newer version: nothing, if it says of the message
+// what the older one said.
+func (d *desk) newVersion() {
+	if d.was == nil {
+		return
+	}
+	if d.inst != nil && len(d.out.Letters) == 0 {
+		was, is := d.was.Counter, d.inst.Counter
+		if was != nil && was.Next.Due == is.Next.Due && len(was.Open) == len(is.Open) {
+			d.inst = d.was
+			return
+		}
+	}
+	d.out.Outcome = Taken
 }
 
 // letThrough lets those through that have waited longest, as far as the limit

@@ -152,6 +152,31 @@ func newParts(before, after *topology.Instance) int {
 	return n
 }
 
+// A newer version with a higher limit lets those go that it allows; one that says
+// the same changes nothing.
+func TestGateFollowsTheNewestVersion(t *testing.T) {
+	narrow := strings.Replace(gated, "rate: 3/s, open: 500", "open: 1", 1)
+	one := compile(t, "w.yaml", narrow, topology.Limits{})
+	three := compile(t, "w.yaml", strings.Replace(narrow, "open: 1", "open: 3", 1), topology.Limits{})
+	var desk *topology.Instance
+	for _, command := range []string{"a", "b", "c", "d"} {
+		desk = one.DecideAt(gate, desk, ask(command)).Instance
+	}
+	if d := one.DecideAt(gate, desk, topology.Input{At: script.Start}); d.Changed || len(d.Letters) != 0 || d.Outcome != topology.Ignored {
+		t.Errorf("the same limit: %+v", d)
+	}
+	d := three.DecideAt(gate, desk, topology.Input{At: script.Start})
+	if len(d.Letters) != 2 || d.Letters[0].Command != "b" || d.Letters[1].Command != "c" || !d.Letters[1].Awaited || d.Outcome != topology.Taken {
+		t.Fatalf("a higher limit: %+v", d)
+	}
+	if d := three.DecideAt(gate, d.Instance, topology.Input{At: script.Start}); d.Changed {
+		t.Errorf("told again: %+v", d)
+	}
+	if d := three.DecideAt(gate, nil, topology.Input{At: script.Start}); d.Changed || d.Instance != nil {
+		t.Errorf("a gate that keeps nothing: %+v", d)
+	}
+}
+
 // A newer version without the limit lets everything go, and the gate is no more.
 func TestGateWithoutLimitLetsAllGo(t *testing.T) {
 	plan := compile(t, "w.yaml", gated, topology.Limits{})
@@ -163,6 +188,9 @@ func TestGateWithoutLimitLetsAllGo(t *testing.T) {
 	d := free.DecideAt(gate, desk, topology.Input{At: script.Start})
 	if len(d.Letters) != 2 || d.Letters[0].Awaited || d.Instance != nil {
 		t.Errorf("%+v", d)
+	}
+	if d.Outcome != topology.Taken { // so that it is in the history
+		t.Errorf("outcome: %s", d.Outcome)
 	}
 	// What an instance of the older version asks for is granted at once.
 	if d := free.DecideAt(gate, nil, ask("d")); len(d.Letters) != 1 || d.Instance != nil {

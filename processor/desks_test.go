@@ -36,11 +36,11 @@ func TestScheduleIsToldAgainAfterAnAbortAndOnceOtherwise(t *testing.T) {
 	shared.catalog, shared.tables = &Catalog{}, newTables(shared)
 	shared.metrics = newMetrics(prometheus.NewRegistry())
 	known := func(plan *topology.Plan) {
-		shared.catalog.set.Store(&definitionSet{newest: map[string]*topology.Plan{plan.Definition().Name: plan}})
+		shared.catalog.set.Store(&definitionSet{newest: map[string]*topology.Plan{plan.Definition().Name: plan}, standing: standingDesks([]*topology.Plan{plan})})
 	}
 	tells := func() (b *batch, spec string) {
 		b = newBatch(tn)
-		if err := b.keepSchedules(t.Context()); err != nil {
+		if err := b.keepDesks(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for _, staged := range b.staged {
