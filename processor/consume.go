@@ -542,6 +542,9 @@ func (b *batch) fire(ctx context.Context, storeKey string, until topology.Instan
 		if !ok || due > until {
 			return nil
 		}
+		if set, err := b.setAside(storeKey, instance); set || err != nil {
+			return err
+		}
 		if err := b.fireOne(ctx, instance, due); err != nil {
 			return err
 		}
@@ -592,21 +595,37 @@ func (b *batch) continueOwed(ctx context.Context, storeKey string) error {
 	return nil
 }
 
-// planOf returns the plan of an instance's version; the newest for a desk, and
-// if the next run of an instance that has ended is to begin. One that this node
-// does not know (yet) is waited for, loudly.
+// planOf returns the plan of an instance. One that this node does not know (yet) is
+// waited for, loudly: an input for it is nowhere else.
 func (b *batch) planOf(ctx context.Context, instance *topology.Instance) (*topology.Plan, error) {
-	what := fmt.Sprintf("definition %s version %d", instance.Workflow, instance.Version)
+	what := "definition " + definitionOf(instance)
 	return waitFor(ctx, b.tenure.lane, what, func() (*topology.Plan, error) {
-		plan, ok := b.tenure.lane.shared.catalog.Plan(instance.Workflow, instance.Version)
-		if instance.Desk != "" || instance.Ended() && instance.Owes() {
-			plan, ok = b.tenure.lane.shared.catalog.Newest(instance.Workflow)
-		}
+		plan, ok := b.knownPlan(instance)
 		if !ok {
 			return nil, errors.New("is not deployed, or this node cannot compile it")
 		}
 		return plan, nil
 	})
+}
+
+// knownPlan is the plan of an instance's version; the newest for a desk, and if the
+// next run of an instance that has ended is to begin.
+func (b *batch) knownPlan(instance *topology.Instance) (*topology.Plan, bool) {
+	catalog := b.tenure.lane.shared.catalog
+	if goesByNewest(instance) {
+		return catalog.Newest(instance.Workflow)
+	}
+	return catalog.Plan(instance.Workflow, instance.Version)
+}
+
+func goesByNewest(i *topology.Instance) bool { return i.Desk != "" || i.Ended() && i.Owes() }
+
+// definitionOf says for people what an instance needs.
+func definitionOf(i *topology.Instance) string {
+	if goesByNewest(i) {
+		return i.Workflow
+	}
+	return definitionKey(i.Workflow, i.Version)
 }
 
 // waitFor asks until there is an answer. The lane stands still meanwhile, and

@@ -95,3 +95,62 @@ func TestRaisedLimitLetsThroughWhatWaits(t *testing.T) {
 	a.deploy(strings.NewReplacer(", limit: {open: 3}", "", "version: 1", "version: 3").Replace(limited))
 	work.next(2)
 }
+
+// withdraw takes a version out of the definitions topic, which only a hand does.
+func (a *app) withdraw(workflow string, version int) {
+	a.t.Helper()
+	a.write(&kgo.Record{Topic: a.topic("definitions"), Key: fmt.Appendf(nil, "%s@%d", workflow, version)})
+}
+
+// Timers of what no node can decide wait, and hold up nobody else; they fire when
+// the definition is there again.
+func TestTimersOfAnUnknownDefinitionHoldUpNobodyElse(t *testing.T) {
+	other := strings.NewReplacer("workflow: job", "workflow: other", "%s.in", "%s.odd", "%s.out", "%s.other-out", "%s.work", "%s.other-work", "%s.replies", "%s.other-replies").Replace(job)
+	a := newApp(t, kafkatest.Embedded(t, 1), job, strings.Replace(ticking, "%s.out", "%s.ticks", 1))
+	a.create(nil)
+	node := a.node()
+	a.ready(node)
+	work, ticks := a.follow("work"), a.follow("ticks")
+	const n = 8 // in all partitions
+	for i := range n {
+		id := fmt.Sprintf("j-%d", i)
+		a.produce("in", id, begin(id, i))
+	}
+	work.next(n)
+	ticks.next(1)
+	a.withdraw("job", 1)
+	a.withdraw("ticking", 1)
+	a.await("the timers to be set aside", func() bool {
+		log := a.logs.tail(1 << 20)
+		return strings.Contains(log, "definition=job@1") && strings.Contains(log, "definition=ticking")
+	})
+	work.seen, ticks.seen = nil, nil
+
+	a.config.Definitions = append(a.config.Definitions, a.parse(other))
+	a.create(nil)
+	a.deploy(other)
+	otherOut := a.follow("other-out")
+	a.await("the other definition to be known", func() bool {
+		return len(a.all("definitions")) == 5
+	})
+	for i := range n {
+		id := fmt.Sprintf("o-%d", i)
+		a.produce("odd", id, begin(id, i))
+	}
+	for _, end := range otherOut.next(n) { // timers of others fire
+		if field(t, end, "result") != "none" {
+			t.Errorf("end: %s", describe(end))
+		}
+	}
+	if s := node.Status(); s.Partitions.Running != appPartitions {
+		t.Errorf("status: %+v", s)
+	}
+	a.deploy(job)
+	for _, end := range a.follow("out").next(n) {
+		if field(t, end, "result") != "none" {
+			t.Errorf("end: %s", describe(end))
+		}
+	}
+	a.deploy(strings.Replace(ticking, "%s.out", "%s.ticks", 1))
+	ticks.next(2)
+}

@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -46,7 +47,7 @@ func (b *batch) expect(d decisionOf, letter *topology.Letter) {
 // partition.
 func (b *batch) consumeLetter(ctx context.Context, letter topology.Letter, record *kgo.Record) error {
 	to := letter.To
-	instance, err := b.rested(ctx, to)
+	instance, err := b.instance(to.String())
 	if err != nil {
 		return err
 	}
@@ -56,6 +57,15 @@ func (b *batch) consumeLetter(ctx context.Context, letter topology.Letter, recor
 	}
 	if plan == nil {
 		return b.undeliverable(ctx, letter, record)
+	}
+	before := instance
+	if instance, err = b.rested(ctx, to); err != nil {
+		return err
+	}
+	if instance != before { // what it owed may have ended its run
+		if plan, err = b.planForLetter(ctx, to, instance, record); err != nil || plan == nil {
+			return errors.Join(err, errors.New("the workflow of "+to.String()+" was withdrawn meanwhile"))
+		}
 	}
 	in := topology.Input{At: b.tenure.now(), Letter: &letter}
 	return b.decide(ctx, plan, to, instance, in, record)

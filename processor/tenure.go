@@ -39,7 +39,10 @@ type tenure struct {
 	// committed at the latest; zero if there are none.
 	lazyUntil time.Time
 
-	definitions *definitionSet                      // by which the desks of this partition were looked at last
+	definitions *definitionSet       // by which the desks of this partition were looked at last
+	missing     map[string]time.Time // definitions that timers wait for, and when that was said
+	asideBy     *definitionSet       // when timers were last recalled
+	recalled    time.Time
 	told        map[topology.Address]*topology.Plan // the newest version, as schedules and gates know it
 }
 
@@ -104,6 +107,7 @@ func (t *tenure) run(ctx context.Context) error {
 // fill decides inputs until there are no more or the batch is full: desks of
 // definitions that are new, then records, then the timers that the horizon allows.
 func (t *tenure) fill(ctx context.Context, b *batch) error {
+	t.recallTimers()
 	if err := b.keepDesks(ctx); err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func behind(lower []byte) []byte {
 // that fails it says 0, due at once: Due then returns the error.
 func (p *Partition) NextDue() (int64, bool) {
 	q, err := p.timerQueue()
-	if err == nil && len(q.timers) == 0 && q.rest {
+	for err == nil && len(q.timers) == 0 && q.rest {
 		err = p.load(q, queueTimers)
 	}
 	if err != nil {
@@ -148,6 +148,33 @@ func (p *Partition) Due(until int64, max int) ([]Timer, error) {
 		p.recent.set(string(timer.Key), timer.Due)
 	}
 	return due, nil
+}
+
+// SetAside takes a committed timer out of what NextDue and Due tell, until its key
+// is changed or all are recalled. It is memory only: in the store the timer stays
+// what it is, and a partition that was opened anew tells it again.
+func (p *Partition) SetAside(t Timer) error {
+	q, err := p.timerQueue()
+	if err != nil {
+		return p.explain("set a timer aside in", err)
+	}
+	q.setAside(newTimerKey(t.Due, t.Key))
+	return nil
+}
+
+// Aside is the number of timers that are set aside.
+func (p *Partition) Aside() int {
+	if p.queue == nil {
+		return 0
+	}
+	return len(p.queue.aside)
+}
+
+// RecallTimers brings back what was set aside.
+func (p *Partition) RecallTimers() {
+	if p.queue != nil {
+		p.queue.recall()
+	}
 }
 
 // timerQueue returns the queue, which begins at the stored cursor.

@@ -61,6 +61,30 @@ type queue struct {
 	timers []timerKey // ascending: all timers before edge
 	edge   timerKey
 	rest   bool // there may be timers on disk, at edge or behind it
+
+	aside []timerKey // ascending: timers that nobody wants to hear of now; not in timers
+}
+
+// setAside takes a timer out of those that are due.
+func (q *queue) setAside(t timerKey) {
+	q.remove(t)
+	if at, there := slices.BinarySearch(q.aside, t); !there {
+		q.aside = slices.Insert(q.aside, at, t)
+	}
+}
+
+// recall brings all back that were set aside.
+func (q *queue) recall() {
+	aside := q.aside
+	q.aside = nil
+	for _, t := range aside {
+		q.add(t)
+	}
+}
+
+func (q *queue) isAside(t timerKey) bool {
+	_, is := slices.BinarySearch(q.aside, t)
+	return is
 }
 
 // add notes a timer that was armed.
@@ -81,6 +105,10 @@ func (q *queue) add(t timerKey) {
 
 // remove notes a timer that was fired, cancelled or moved.
 func (q *queue) remove(t timerKey) {
+	if at, is := slices.BinarySearch(q.aside, t); is {
+		q.aside = slices.Delete(q.aside, at, at+1)
+		return
+	}
 	at, there := slices.BinarySearch(q.timers, t)
 	if !there {
 		return
@@ -94,19 +122,24 @@ func (q *queue) remove(t timerKey) {
 // loaded takes timers read from disk at edge; more says that there are others
 // behind them.
 func (q *queue) loaded(timers []timerKey, more bool) {
-	q.timers = append(q.timers, timers...)
 	q.rest = more
 	if len(timers) > 0 {
 		q.edge = timers[len(timers)-1].next()
 	}
+	// The edge may have gone back behind some that were set aside.
+	q.timers = append(q.timers, slices.DeleteFunc(timers, q.isAside)...)
 }
 
 // cursor is a place before which there is no timer.
 func (q *queue) cursor() timerKey {
+	first := q.edge
 	if len(q.timers) > 0 {
-		return q.timers[0]
+		first = q.timers[0]
 	}
-	return q.edge
+	if len(q.aside) > 0 {
+		first = min(first, q.aside[0])
+	}
+	return first
 }
 
 // due returns timers due until a time, at most max.

@@ -212,3 +212,86 @@ func TestTimerKeysSortByDueThenKey(t *testing.T) {
 		}
 	})
 }
+
+// Timers that are set aside are neither due nor lost: others fire meanwhile, many
+// more than are held in memory, and the stored cursor stays before them.
+func TestTimersSetAsideComeBack(t *testing.T) {
+	fs := vfs.NewMem()
+	s := mustOpen(t, smallConfig(fs))
+	p := s.Partition(0)
+	log := &changelog{}
+	const n = 6 * queueTimers
+	o := p.Begin()
+	for i := range n {
+		o.Put(fmt.Appendf(nil, "%06d", i), Entry{Due: int64(1000 + i)})
+	}
+	commitAndApply(t, o, log)
+	wanted := make(map[string]bool) // those that were set aside
+	fired := 0
+	for {
+		due, err := p.Due(1000+n, 500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(due) == 0 {
+			break
+		}
+		o := p.Begin()
+		for i, timer := range due {
+			if (i+fired)%3 == 0 {
+				wanted[string(timer.Key)] = true
+				if err := p.SetAside(timer); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			fired++
+			o.Put(timer.Key, Entry{})
+		}
+		o.Put([]byte("early"), Entry{Due: 1}) // moves the queue's edge
+		o.Put([]byte("early"), Entry{})
+		commitAndApply(t, o, log)
+	}
+	if _, any := p.NextDue(); any || p.Aside() != len(wanted) || len(wanted) < n/4 || fired+len(wanted) != n {
+		t.Fatalf("%d fired and %d are aside, of %d; another is due: %v", fired, p.Aside(), n, any)
+	}
+	o = p.Begin()
+	for key := range wanted { // one that is changed is not aside any more
+		o.Put([]byte(key), Entry{Due: 5000 + n})
+		break
+	}
+	commitAndApply(t, o, log)
+	if due, any := p.NextDue(); !any || due != 5000+n || p.Aside() != len(wanted)-1 {
+		t.Errorf("next due %d, %v, aside %d", due, any, p.Aside())
+	}
+	mustClose(t, s)
+	s = mustOpen(t, smallConfig(fs))
+	again := s.Partition(0)
+	defer mustClose(t, s)
+	all := func(p *Partition) int {
+		due, err := p.Due(5000+n, 2*n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(due)
+	}
+	if got := all(again); got != len(wanted) {
+		t.Errorf("opened anew, %d are due, want %d", got, len(wanted))
+	}
+	due, err := again.Due(5000+n, len(wanted)/2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, timer := range due {
+		if err := again.SetAside(timer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := all(again); got != len(wanted)-len(due) {
+		t.Errorf("%d are due, want %d", got, len(wanted)-len(due))
+	}
+	again.RecallTimers()
+	if got := all(again); got != len(wanted) || again.Aside() != 0 {
+		t.Errorf("recalled, %d are due, want %d", got, len(wanted))
+	}
+}
