@@ -229,6 +229,17 @@ func (k *Kafka) Addrs() []string {
 	return addrs
 }
 
+// Processes are the process ids of the running nodes.
+func (k *Kafka) Processes() []int {
+	var ids []int
+	for _, node := range k.all() {
+		if node.running() {
+			ids = append(ids, node.process.Pid)
+		}
+	}
+	return ids
+}
+
 // Ready waits until every running node has joined and both coordinators answer.
 func (k *Kafka) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)

@@ -54,6 +54,10 @@ type Spec struct {
 
 	// StatsEvery is how often a line of statistics is written. Default: 1s.
 	StatsEvery Duration `json:"statsEvery,omitempty"`
+
+	// Listen is the address of an HTTP server with /metrics, whose names are
+	// those of an engine, and /readyz. Default: none.
+	Listen string `json:"listen,omitempty"`
 }
 
 // Route answers the records that have all of its headers and begin with its
@@ -77,7 +81,13 @@ type HeaderMatch struct {
 // template makes is filled up to its number of bytes with noise, which does not
 // compress, or cut to it; 0 leaves it as it is.
 type Output struct {
-	Topic   string   `json:"topic"`
+	Topic string `json:"topic"`
+
+	// PerKey has one transaction write it once for each key that it has read, as
+	// answer to the last record of the key: what the engine writes to its changelog
+	// is what became of an instance in the whole transaction.
+	PerKey bool `json:"perKey,omitempty"`
+
 	Key     Text     `json:"key"`
 	Headers []Header `json:"headers,omitempty"`
 	Value   Value    `json:"value"`
