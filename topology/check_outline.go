@@ -31,6 +31,7 @@ type site struct {
 	index        int   // of the step, or of the step whose reaction it is, in the listing
 	owner        *Step // whose reaction it is; nil: a step of the list, or a reaction of the workflow
 	compensation bool  // the body of `compensate`, not a step of a block in it
+	undoing      bool  // in a compensation
 	catching     bool  // in the workflow's catch, or in a compensation: the deadline is off
 	timed        bool  // in a block that has a timeout
 }
@@ -125,7 +126,7 @@ func (o *outline) block(s *Step, steps []*Step, at site, each func(*listing)) {
 }
 
 func (o *outline) compensation(s *Step, at site) {
-	at.compensation, at.catching, at.timed = true, true, false
+	at.compensation, at.undoing, at.catching, at.timed = true, true, true, false
 	o.step(s, at, func(l *listing) { l.sealed = true })
 }
 

@@ -23,11 +23,27 @@ func (c *checker) checkWords() {
 		case *Run:
 			c.checkRun(s, a)
 		}
+		if c.outline.sites[s].undoing {
+			c.checkUndoing(s)
+		}
 	}
 	if c.def.Migrate != nil {
 		c.checkMigration(c.def.Migrate)
 	}
 	c.checkLimits()
+}
+
+// checkUndoing looks for what would undo within a compensation: that is done, and not
+// itself undone.
+func (c *checker) checkUndoing(s *Step) {
+	if undo, isBare := s.Action.(*Undo); isBare {
+		c.report(spanOf(undo.Pos, "compensate"), codeMisplacedWord, "`compensate` cannot stand within a compensation").
+			help("undoing goes on by itself: say here only how this one step is undone")
+	}
+	if s.Compensate != nil {
+		c.report(spanOf(s.Compensate.Pos, "compensate"), codeMisplacedWord, "a step within a compensation cannot have one").
+			help("a compensation is not itself undone: one that fails is an incident")
+	}
 }
 
 func (c *checker) checkJoin(j Join, branches int, what string) {

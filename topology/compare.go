@@ -112,7 +112,7 @@ func changesOf(was, now Standing, older, newer *Step) []string {
 		was, now any
 	}{
 		{"`timeout` differs", older.Timeout, newer.Timeout}, {"`retry` differs", older.Retry, newer.Retry}, {"`catch` differs", older.Catch, newer.Catch},
-		{"`then` differs", older.Then, newer.Then}, {"`compensate` differs, for what is done from now on", older.Compensate, newer.Compensate}, {"its action or reactions differ", older.Action, newer.Action},
+		{"`then` differs", older.Then, newer.Then}, {"`compensate` differs: what was done is undone by the newer one, if `migrate.steps` names the step", older.Compensate, newer.Compensate}, {"its action or reactions differ", older.Action, newer.Action},
 	} {
 		if !sameMeaning(reflect.ValueOf(part.was), reflect.ValueOf(part.now)) {
 			out = append(out, part.what)

@@ -240,10 +240,11 @@ func (n *node) fixedThen() *landing {
 	return &landing{n.then.to, n.then.exit}
 }
 
-// names reports whether a retry is for an error.
+// names reports whether a retry is for an error. It never is for a fault: that may
+// be of an attempt that was not sent, which would not be counted.
 func (r *Retry) names(name string) bool {
 	if len(r.Errors) == 0 {
 		return name == errorTimeout
 	}
-	return slices.Contains(r.Errors, name) || name != errorFault && slices.Contains(r.Errors, errorAny)
+	return name != errorFault && slices.Contains(r.Errors, name)
 }

@@ -217,6 +217,7 @@ func (p *pass) ask(b *Branch, n *node, c command, call *Call, awaited bool) bool
 	asking.Asking, asking.Over, asking.Gate = true, false, c.message.Name
 	f := b.top()
 	f.Call, f.Timeout, f.Wake = &asking, Timer{}, Timer{}
+	p.countSent(call)
 	p.note("ask", n.place, c.message.Name)
 	p.write(Letter{Kind: LetterAsk, To: gateAddress(p.plan.definition.Name, c.message.Name), Command: call.Command, Message: c.message.Name, Awaited: awaited})
 	return true

@@ -36,7 +36,6 @@ func (c *compiler) send(a *Send, ctx context) word {
 
 func (s *sending) enter(p *pass, b *Branch, n *node) {
 	call := &Call{Command: p.commandID(p.inst.Sent), Attempt: 1, First: p.at, Over: true}
-	p.edit().Sent++
 	if !p.ask(b, n, s.command, call, false) {
 		s.granted(p, b, n, call)
 	}
@@ -74,12 +73,23 @@ func (p *pass) emit(b *Branch, n *node, c command, call *Call) (fault *Fault) {
 		return fault
 	}
 	p.out.Commands = append(p.out.Commands, out)
+	if c.message.Limit == nil {
+		p.countSent(call)
+	}
 	if call.Attempt == 1 {
 		p.note("send", n.place, c.message.Name)
 	} else {
 		p.note("retry", n.place, c.message.Name)
 	}
 	return nil
+}
+
+// countSent notes that the number which the command's id is made of is taken: once it
+// is sent, or asks its gate.
+func (p *pass) countSent(call *Call) {
+	if call.Attempt == 1 {
+		p.edit().Sent++
+	}
 }
 
 func (m *message) wireType() string {
@@ -206,7 +216,6 @@ func (c *calling) awaits(f *Frame) bool { return f.Call != nil && !f.Call.Over &
 
 func (c *calling) enter(p *pass, b *Branch, n *node) {
 	call := &Call{Command: p.commandID(p.inst.Sent), Attempt: 1, First: p.at}
-	p.edit().Sent++
 	c.try(p, b, n, call)
 }
 

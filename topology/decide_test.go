@@ -331,3 +331,16 @@ func TestCommandIDIsForEver(t *testing.T) {
 		t.Errorf("%+v", d.Commands)
 	}
 }
+
+// A command that cannot be made is not one that was sent: the next one has its number.
+func TestACommandThatCannotBeMadeIsNotCounted(t *testing.T) {
+	plan := compile(t, "w.yaml", small+`do:
+  - ask: {send: Ask, with: {share: "=div(10, n)"}, await: {Yes: {}}, timeout: 1s, catch: {fault: {}}}
+  - tell: {send: Ask, with: {share: "=div(10, n)"}, catch: {fault: {}}}
+  - hear: {send: Ask, await: {Yes: {}}, timeout: 1s}
+`, topology.Limits{})
+	d := plan.Decide(nil, "a", topology.Input{At: script.Start, Event: goEvent()})
+	if len(d.Commands) != 1 || d.Instance == nil || d.Instance.Sent != 1 {
+		t.Errorf("%d commands, instance %+v", len(d.Commands), d.Instance)
+	}
+}

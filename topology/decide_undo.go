@@ -101,6 +101,7 @@ type undoRange struct {
 	branch int64   // made in this branch or one begun by it; 0: anywhere
 	lines  []int64 // branches that are being undone, sorted
 	busy   []int64 // entries that other branches undo, sorted
+	own    []int64 // entries within whose compensation it stands: those are undone already
 	live   []int64 // branches that are at work, sorted
 }
 
@@ -127,7 +128,9 @@ func (u *undoing) rangeOf(p *pass, b *Branch) undoRange {
 		} else {
 			r.live = append(r.live, other.ID)
 		}
-		if !p.comesFrom(b, other) {
+		if p.comesFrom(b, other) {
+			r.own = append(r.own, other.undoes()...)
+		} else {
 			r.busy = append(r.busy, other.undoes()...)
 		}
 	}
@@ -179,7 +182,7 @@ func (r undoRange) has(e *Entry) (depth int, ok bool) {
 			return 0, false
 		}
 	}
-	if r.p.undoOf(e) == nil || r.scope != nil && !r.p.plan.nodes[e.Place].within(r.scope) {
+	if slices.Contains(r.own, e.Seq) || r.p.undoOf(e) == nil || r.scope != nil && !r.p.plan.nodes[e.Place].within(r.scope) {
 		return 0, false
 	}
 	for _, side := range e.Line[depth:] {

@@ -3,6 +3,7 @@ package topology_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -241,5 +242,33 @@ catch:
 	undone = plan.Decide(left.Instance, "a", topology.Input{At: due, Event: event("Yes", "id", "a")})
 	if len(undone.Commands) != 0 || undone.Status != topology.StatusFailed {
 		t.Errorf("undone by the other: %s, and the commands %+v", undone.Status, undone.Commands)
+	}
+}
+
+// A definition that no file can have: a compensation that undoes in its own turn. It
+// undoes what is older, and never what is being undone already.
+func TestACompensationThatUndoesComesToItsEnd(t *testing.T) {
+	def, found := topology.Parse("w.yaml", []byte("workflow: w\nversion: 1\n"+small+`deadline: 1h
+do:
+  - one: {send: Ask, compensate: {send: Ask, with: {of: one}}}
+  - two: {send: Ask, compensate: {do: [{inner: {set: {x: 1}}}, {tell: {send: Ask, with: {of: two}}}]}}
+  - three: {raise: wrong}
+`), nil)
+	if found.HasErrors() {
+		t.Fatal(found)
+	}
+	inner := def.Do[1].Compensate.Action.(*topology.Block).Do[0]
+	inner.Set, inner.Action = nil, &topology.Undo{}
+	plan, found := topology.Compile(def, topology.Options{})
+	if found.HasErrors() {
+		t.Fatal(found)
+	}
+	d := plan.Decide(nil, "a", topology.Input{At: script.Start, Event: goEvent()})
+	var sent []string
+	for _, c := range d.Commands {
+		sent = append(sent, value.Format(c.Payload))
+	}
+	if d.Fault != nil || d.Status != topology.StatusFailed || strings.Join(sent, " ") != `{} {} {of: "one"} {of: "two"}` {
+		t.Errorf("%s, fault %+v, sent %s", d.Status, d.Fault, sent)
 	}
 }

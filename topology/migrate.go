@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -13,6 +14,9 @@ type Migrating struct {
 	// Afresh are the places at which it waits that are mapped to another kind of
 	// wait, and so entered anew: their timers and attempts begin again.
 	Afresh []StepMapping
+	// Otherwise are the steps that it has done which this version undoes in another
+	// way than the one that did them, and says so.
+	Otherwise []StepMapping
 }
 
 // CanMigrate says whether an instance can come from the version that it has,
@@ -39,6 +43,7 @@ func (p *Plan) CanMigrate(from *Plan, i *Instance) Migrating {
 			m.judge(from, p, b)
 		}
 		m.judgeRest(p, i)
+		m.judgeEntries(from, p, i)
 	}
 	return m
 }
@@ -74,22 +79,70 @@ func (m *Migrating) judge(from, to *Plan, b *Branch) {
 	}
 }
 
-// judgeRest looks at what is to be entered, and what is to be undone if it comes to
-// that: by this version's compensation, for a plan decides alone.
+// judgeRest looks at what is to be entered.
 func (m *Migrating) judgeRest(to *Plan, i *Instance) {
 	for _, b := range i.Branches {
 		if b.Next != "" && to.nodes[to.placeOf(b.Next)] == nil {
 			m.refuse("is to enter %s, and version %d has no such step: map it in migrate.steps", b.Next, to.definition.Version)
 		}
 	}
-	for _, e := range i.Entries {
-		if n := to.nodes[to.placeOf(e.Place)]; n == nil || n.undo == nil {
-			m.refuse("has done %s, which version %d cannot undo: give it a compensation there", e.Place, to.definition.Version)
-		}
-	}
 	if i.Status == StatusIncident && len(m.Afresh) > 0 {
 		m.refuse("is an incident, and %s would be entered anew: see to the incident first", m.Afresh[0].Old)
 	}
+}
+
+// judgeEntries looks at what is to be undone if it comes to that: by this version's
+// compensation, for a plan decides alone. One that differs from that of the version
+// that did the step must be meant: the step is named in `migrate.steps`.
+func (m *Migrating) judgeEntries(from, to *Plan, i *Instance) {
+	judged := map[string]bool{} // a loop may have done one step many times
+	for _, e := range i.Entries {
+		if judged[e.Place] {
+			continue
+		}
+		judged[e.Place] = true
+		place := to.placeOf(e.Place)
+		switch was, is := from.nodes[e.Place], to.nodes[place]; {
+		case is == nil || is.undo == nil:
+			m.refuse("has done %s, which version %d cannot undo: give it a compensation there", e.Place, to.definition.Version)
+		case was != nil && undoneAlike(from, to, was, is):
+		case to.mapped(e.Place):
+			m.Otherwise = append(m.Otherwise, StepMapping{Old: e.Place, New: place})
+		default:
+			m.refuse("has done %s, which version %d undoes in another way: if that is meant, name it in migrate.steps (%s: %s)", e.Place, to.definition.Version, e.Place, place)
+		}
+	}
+}
+
+// undoneAlike reports whether two versions undo a step in the same way: the same
+// words, and the messages that they send mean the same.
+func undoneAlike(from, to *Plan, was, is *node) bool {
+	if was.undo == nil || !sameMeaning(reflect.ValueOf(was.undo.step), reflect.ValueOf(is.undo.step)) {
+		return false
+	}
+	alike := true
+	o := &outline{sites: map[*Step]site{}, named: map[string]*Step{}, blocks: map[*Step][]*listing{}}
+	o.step(is.undo.step, site{listing: &listing{}}, nil)
+	for _, s := range o.steps {
+		if send, isSend := s.Action.(*Send); isSend {
+			alike = alike && sameMessage(from.messages[send.Message], to.messages[send.Message])
+		}
+	}
+	return alike
+}
+
+// sameMessage reports whether a command goes to the same place in the same form.
+func sameMessage(a, b *message) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Topic == b.Topic && a.wireType() == b.wireType() && a.Format == b.Format && a.Schema == b.Schema &&
+		sameMeaning(reflect.ValueOf(a.Key), reflect.ValueOf(b.Key))
+}
+
+// mapped reports whether `migrate.steps` names a step of the older version.
+func (p *Plan) mapped(old string) bool {
+	return slices.ContainsFunc(p.definition.Migrate.Steps, func(s StepMapping) bool { return s.Old == old })
 }
 
 // placeOf is what a place of the older version is called here.

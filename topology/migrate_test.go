@@ -70,3 +70,43 @@ func TestAnInstanceCanMoveIfEachPlaceIsThereWithTheSameKindOfWait(t *testing.T) 
 		}
 	}
 }
+
+// What was done is undone by the newer version: in the same way, or in another one if
+// its author has named the step.
+func TestNothingIsUndoneInAnotherWayUnlessThatIsSaid(t *testing.T) {
+	const did = "do:\n  - one: {send: Ask, compensate: {send: Ask, with: {undo: =n}}}\n  - hear: {listen: {Note: {}}, timeout: 1h}\n"
+	old := versionOf(t, "1", "", did)
+	inst := old.Decide(nil, "a", topology.Input{At: script.Start, Event: goEvent()}).Instance
+	another := strings.Replace(did, "undo: =n", "undo: =n + 1", 1)
+	for name, c := range map[string]struct {
+		migrate, steps, refused, otherwise string
+	}{
+		"in the same way":               {"migrate: {from: 1}\n", did, "", ""},
+		"in the same way, renamed":      {"migrate: {from: 1, steps: {one: first}}\n", strings.Replace(did, "one:", "first:", 1), "", ""},
+		"the step itself has changed":   {"migrate: {from: 1}\n", strings.Replace(did, "one: {send: Ask,", "one: {send: Ask, with: {x: 1},", 1), "", ""},
+		"in another way":                {"migrate: {from: 1}\n", another, "has done one, which version 2 undoes in another way: if that is meant, name it in migrate.steps (one: one)", ""},
+		"in another way, which is said": {"migrate: {from: 1, steps: {one: one}}\n", another, "", "one one"},
+		"the message goes elsewhere":    {"migrate: {from: 1}\n", "Ask:  {topic: out}=>Ask:  {topic: out2}" + did, "has done one, which version 2 undoes in another way: if that is meant, name it in migrate.steps (one: one)", ""},
+		"in no way":                     {"migrate: {from: 1, steps: {one: one}}\n", strings.Replace(did, ", compensate: {send: Ask, with: {undo: =n}}", "", 1), "has done one, which version 2 cannot undo: give it a compensation there", ""},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			messages, steps := small, c.steps
+			if change, rest, ok := strings.Cut(c.steps, "do:"); ok && change != "" {
+				was, is, _ := strings.Cut(change, "=>")
+				messages, steps = strings.Replace(small, was, is, 1), "do:"+rest
+			}
+			next := compile(t, "w.yaml", "workflow: w\nversion: 2\n"+c.migrate+messages+steps, topology.Limits{})
+			got := next.CanMigrate(old, inst)
+			otherwise := ""
+			for _, o := range got.Otherwise {
+				otherwise += o.Old + " " + o.New
+			}
+			if strings.Join(got.Refused, "; ") != c.refused || otherwise != c.otherwise || len(got.Afresh) > 0 {
+				t.Errorf("%+v; want refused %q, otherwise %q", got, c.refused, c.otherwise)
+			}
+			if d := next.Decide(inst, "a", topology.Input{At: script.Start, Act: &topology.Act{Kind: topology.ActMigrate}, Older: old}); (d.DeadLetter != nil) != (c.refused != "") {
+				t.Errorf("migrated: %+v", d.DeadLetter)
+			}
+		})
+	}
+}

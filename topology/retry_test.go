@@ -91,3 +91,13 @@ func TestNoAttemptBeginsWhenWithinIsOver(t *testing.T) {
 		t.Error("attempts before an operator let it begin again count")
 	}
 }
+
+// What no file can say: an attempt that was not sent is none that can be made again.
+func TestAFaultIsNotTriedAgain(t *testing.T) {
+	r := Retry{Errors: []string{"refused", errorFault}}
+	for name, want := range map[string]bool{"refused": true, errorFault: false, errorTimeout: false} {
+		if r.names(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}

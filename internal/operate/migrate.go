@@ -22,15 +22,18 @@ func (v Verdict) Possible() bool { return len(v.Refused) == 0 }
 
 // String is the verdict in one line.
 func (v Verdict) String() string {
-	var afresh []string
+	var how []string
 	for _, a := range v.Afresh {
-		afresh = append(afresh, fmt.Sprintf("%s is entered afresh as %s", a.Old, a.New))
+		how = append(how, fmt.Sprintf("%s is entered afresh as %s", a.Old, a.New))
+	}
+	for _, o := range v.Otherwise {
+		how = append(how, fmt.Sprintf("%s, which is done, would be undone as %s in another way", o.Old, o.New))
 	}
 	switch {
 	case !v.Possible():
 		return "cannot: " + strings.Join(v.Refused, "; ")
-	case len(afresh) > 0:
-		return "can: " + strings.Join(afresh, "; ")
+	case len(how) > 0:
+		return "can: " + strings.Join(how, "; ")
 	}
 	return "can"
 }

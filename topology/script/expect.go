@@ -348,8 +348,13 @@ func (s *Step) fits(m topology.Migrating) bool {
 	if len(s.Texts) > 0 {
 		return slices.ContainsFunc(m.Refused, func(why string) bool { return strings.Contains(why, s.Texts[0]) })
 	}
-	return len(m.Refused) == 0 && len(m.Afresh) == len(s.Afresh) &&
-		!slices.ContainsFunc(m.Afresh, func(at topology.StepMapping) bool { return !slices.Contains(s.Afresh, plain(at)) })
+	return len(m.Refused) == 0 && sameMappings(s.Afresh, m.Afresh) && sameMappings(s.Otherwise, m.Otherwise)
+}
+
+// sameMappings compares what a script expects, each once, with what there is.
+func sameMappings(want, got []topology.StepMapping) bool {
+	return len(got) == len(want) &&
+		!slices.ContainsFunc(got, func(at topology.StepMapping) bool { return !slices.Contains(want, plain(at)) })
 }
 
 // plain is a mapping without its places in files.
@@ -361,19 +366,22 @@ func (s *Step) migratesText() string {
 	if len(s.Texts) > 0 {
 		return migratesRefused + ": " + s.Texts[0]
 	}
-	return migratingText(topology.Migrating{Afresh: s.Afresh})
+	return migratingText(topology.Migrating{Afresh: s.Afresh, Otherwise: s.Otherwise})
 }
 
 func migratingText(m topology.Migrating) string {
 	if len(m.Refused) > 0 {
 		return migratesRefused + ": " + strings.Join(m.Refused, "; ")
 	}
-	var afresh []string
+	var texts []string
 	for _, at := range m.Afresh {
-		afresh = append(afresh, at.Old+" as "+at.New)
+		texts = append(texts, migratesAfresh+": "+at.Old+" as "+at.New)
 	}
-	if len(afresh) > 0 {
-		return migratesAfresh + ": " + strings.Join(afresh, ", ")
+	for _, at := range m.Otherwise {
+		texts = append(texts, migratesOtherwise+": "+at.Old+" as "+at.New)
+	}
+	if len(texts) > 0 {
+		return strings.Join(texts, ", ")
 	}
 	return migratesStays
 }

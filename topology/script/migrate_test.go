@@ -124,6 +124,7 @@ func TestMigrationsThatDiffer(t *testing.T) {
 	one, two := planOfText(t, parcelOne), planOfText(t, parcelTwo)
 	for _, c := range []struct{ script, want string }{
 		{"migrates: {afresh: {ask: rest}}", "expected: afresh: ask as rest\n  actual:   stays"},
+		{"migrates: {otherwise: {ask: ask}}", "expected: otherwise: ask as ask\n  actual:   stays"},
 		{"migrates: {refused: no step}", "expected: refused: no step\n  actual:   stays"},
 		{"in: {Old: {id: a}}\n- migrates: stays", "expected: stays\n  actual:   afresh: hear as rest"},
 		{"act: migrate\n- migrates: stays", "expected: stays\n  actual:   refused: has version 2 already"},
@@ -190,6 +191,6 @@ tests:
 		8:19: migrates must be stays, {afresh: {old: new}} or {refused: why} (did you mean stays?)
 		9:19: migrates must be stays, {afresh: {old: new}} or {refused: why}
 		10:28: afresh must be a mapping
-		11:20: movd is nothing that becomes of an instance (here belongs one of stays, afresh, refused)
+		11:20: movd is nothing that becomes of an instance (here belongs one of stays, afresh, otherwise, refused)
 		12:19: migrates must be stays, {afresh: {old: new}} or {refused: why}`)
 }

@@ -576,16 +576,17 @@ func (p *suiteParser) deploy(s *Step, n *yaml.Node) {
 
 // What becomes of an instance that is migrated, as `migrates` says it.
 const (
-	migratesStays   = "stays"
-	migratesAfresh  = "afresh"
-	migratesRefused = "refused"
+	migratesStays     = "stays"
+	migratesAfresh    = "afresh"
+	migratesOtherwise = "otherwise"
+	migratesRefused   = "refused"
 )
 
 // migrates reads `stays`, `{afresh: {ask: rest}}`, or `{refused: no step ask}`, a part
 // of the reason.
 func (p *suiteParser) migrates(s *Step, n *yaml.Node) {
 	const form = "`migrates` must be `stays`, `{afresh: {old: new}}` or `{refused: why}`"
-	words := []string{migratesStays, migratesAfresh, migratesRefused}
+	words := []string{migratesStays, migratesAfresh, migratesOtherwise, migratesRefused}
 	if n.Kind == yaml.ScalarNode {
 		if n.Value != migratesStays {
 			p.unknown(n, words, form)
@@ -596,18 +597,27 @@ func (p *suiteParser) migrates(s *Step, n *yaml.Node) {
 	p.fields(n, "`migrates`", func(key, v *yaml.Node) {
 		switch key.Value {
 		case migratesAfresh:
-			p.fields(v, "`afresh`", func(old, to *yaml.Node) {
-				s.Afresh = append(s.Afresh, topology.StepMapping{Old: old.Value, New: p.text(to, "a step")})
-			})
+			s.Afresh = p.mappings(v, "`afresh`")
+		case migratesOtherwise:
+			s.Otherwise = p.mappings(v, "`otherwise`")
 		case migratesRefused:
 			s.Texts = []string{p.text(v, "`refused`")}
 		default:
 			p.unknown(key, words, "`%s` is nothing that becomes of an instance", key.Value)
 		}
 	})
-	if len(s.Afresh)+len(s.Texts) == 0 && len(p.found) == before {
+	if len(s.Afresh)+len(s.Otherwise)+len(s.Texts) == 0 && len(p.found) == before {
 		p.report(n, form)
 	}
+}
+
+// mappings reads `{old: new}`.
+func (p *suiteParser) mappings(n *yaml.Node, what string) []topology.StepMapping {
+	var out []topology.StepMapping
+	p.fields(n, what, func(old, to *yaml.Node) {
+		out = append(out, topology.StepMapping{Old: old.Value, New: p.text(to, "a step")})
+	})
+	return out
 }
 
 // act reads `cancel`, or `{set: {card: c-2}}`, or `{cancel: {reason: …}}`.

@@ -45,18 +45,19 @@ type Step struct {
 	Workflow string // whose instance; "" is the tested workflow
 	Key      string // of the instance; "" is that of the last `in`. Of an `in`: the record's key
 
-	Message string      // in, out, late: a message's name; "" for `out: none` and any late one
-	Payload value.Value // in, out: the payload; vars: the variables; run: `with`; table: rows by table and key
-	Headers *value.Map
-	Echo    string                 // in: a step, whose latest command the service answers
-	Attempt int                    // out; 0 is any
-	Times   int                    // out, from 1
-	After   time.Duration          // after
-	Texts   []string               // at: places; end: status, error name; incident: kind; dead-letter: reason; migrates: part of why not
-	Version int                    // deploy
-	Afresh  []topology.StepMapping // migrates
-	Act     *topology.Act          // act
-	Child   Child                  // run, child
+	Message   string      // in, out, late: a message's name; "" for `out: none` and any late one
+	Payload   value.Value // in, out: the payload; vars: the variables; run: `with`; table: rows by table and key
+	Headers   *value.Map
+	Echo      string                 // in: a step, whose latest command the service answers
+	Attempt   int                    // out; 0 is any
+	Times     int                    // out, from 1
+	After     time.Duration          // after
+	Texts     []string               // at: places; end: status, error name; incident: kind; dead-letter: reason; migrates: part of why not
+	Version   int                    // deploy
+	Afresh    []topology.StepMapping // migrates: steps that are entered afresh
+	Otherwise []topology.StepMapping // migrates: steps that are undone in another way
+	Act       *topology.Act          // act
+	Child     Child                  // run, child
 
 	at    *yaml.Node // what the word says; nil: the word alone
 	where places
