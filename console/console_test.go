@@ -67,6 +67,30 @@ func TestOnlyReadingIsAllowed(t *testing.T) {
 	}
 }
 
+func TestProfilesAreForThisMachineOnly(t *testing.T) {
+	handler := Handler(fixed{Live: true}, prometheus.NewRegistry())
+	ask := func(h http.Handler, from string) int {
+		r := httptest.NewRequest(http.MethodGet, "/debug/pprof/heap", nil)
+		r.RemoteAddr = from
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	if code := ask(handler, "127.0.0.1:1234"); code != http.StatusNotFound {
+		t.Errorf("profiles that nobody switched on: %d", code)
+	}
+	for from, want := range map[string]int{"127.0.0.1:1234": 200, "[::1]:1234": 200, "10.0.0.7:1234": http.StatusForbidden} {
+		if code := ask(WithProfiles(handler), from); code != want {
+			t.Errorf("profiles for %s: %d, want %d", from, code, want)
+		}
+	}
+	w := httptest.NewRecorder()
+	WithProfiles(handler).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/livez", nil))
+	if w.Code != http.StatusOK {
+		t.Errorf("beside profiles, /livez: %d", w.Code)
+	}
+}
+
 func TestServerAnswersUntilItsContextEnds(t *testing.T) {
 	s, err := Listen("127.0.0.1:0", Handler(fixed{Live: true}, prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
 	if err != nil {

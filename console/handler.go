@@ -2,7 +2,9 @@ package console
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/http/pprof"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -27,6 +29,29 @@ func Handler(node Node, metrics prometheus.Gatherer) http.Handler {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { live(w, node.Status()) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, node.Status()) })
 	return mux
+}
+
+// WithProfiles adds /debug/pprof to a handler, for this machine only: profiles
+// are for who is at work on the node.
+func WithProfiles(handler http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", handler)
+	mux.HandleFunc("GET /debug/pprof/", local(pprof.Index))
+	mux.HandleFunc("GET /debug/pprof/profile", local(pprof.Profile))
+	mux.HandleFunc("GET /debug/pprof/trace", local(pprof.Trace))
+	return mux
+}
+
+// local refuses requests from other machines.
+func local(handle http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+			http.Error(w, "profiles are given to this machine only", http.StatusForbidden)
+			return
+		}
+		handle(w, r)
+	}
 }
 
 // liveness is the body of /livez.

@@ -139,7 +139,7 @@ func (d *dev) prepare(ctx context.Context) error {
 }
 
 func (d *dev) node(ctx context.Context) error {
-	err := runNode(ctx, d.cfg, d.listen, d.banner)
+	err := runNode(ctx, d.cfg, endpoints{listen: d.listen}, d.banner)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return usagef("%s is in use by another program, perhaps another rondo dev: choose another address with --http, or --http off", d.listen)
 	}

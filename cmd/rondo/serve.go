@@ -6,8 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -68,15 +70,46 @@ func serve(ctx context.Context, file *config.File, log *slog.Logger, stderr io.W
 		return err
 	}
 	cfg.Definitions = defs
-	return runNode(ctx, cfg, file.Listen, func(address string) {
+	return runNode(ctx, cfg, endpoints{file.Listen, file.Profiles}, func(address string) {
 		log.Info("starting", "version", programVersion(), "app", cfg.App, "brokers", strings.Join(cfg.Brokers, ","), "http", address)
 	})
+}
+
+// How much of waiting goes into profiles, where they are switched on: little
+// enough to leave the node as it is.
+const (
+	mutexShare = 100              // one of so many waits for a mutex
+	blockEach  = time.Millisecond // one wait for each such time spent waiting
+)
+
+// endpoints are the HTTP endpoints of a node.
+type endpoints struct {
+	listen   string // host:port; "": there are none
+	profiles bool
+}
+
+// open listens for the node; nil if there are no endpoints.
+func (e endpoints) open(node *processor.Node, metrics prometheus.Gatherer, log *slog.Logger) (*console.Server, error) {
+	if e.listen == "" {
+		return nil, nil
+	}
+	handler := console.Handler(node, metrics)
+	if e.profiles {
+		runtime.SetMutexProfileFraction(mutexShare)
+		runtime.SetBlockProfileRate(int(blockEach))
+		handler = console.WithProfiles(handler)
+	}
+	server, err := console.Listen(e.listen, handler, log)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	return server, nil
 }
 
 // runNode runs a node and its HTTP endpoints until ctx ends, which is no error,
 // or until one of them fails, and returns when both have stopped. up is told
 // where HTTP answers ("off" if it does not).
-func runNode(ctx context.Context, cfg processor.Config, listen string, up func(address string)) error {
+func runNode(ctx context.Context, cfg processor.Config, web endpoints, up func(address string)) error {
 	metrics := newMetrics()
 	cfg.Metrics = metrics
 	node, err := processor.NewNode(cfg)
@@ -85,11 +118,11 @@ func runNode(ctx context.Context, cfg processor.Config, listen string, up func(a
 	}
 	group, running := errgroup.WithContext(ctx)
 	address := "off"
-	if listen != "" {
-		server, err := console.Listen(listen, console.Handler(node, metrics), cfg.Log)
-		if err != nil {
-			return usageError(err)
-		}
+	server, err := web.open(node, metrics, cfg.Log)
+	if err != nil {
+		return err
+	}
+	if server != nil {
 		address = "http://" + server.Address()
 		group.Go(func() error { return server.Run(running) })
 	}

@@ -132,6 +132,9 @@ func TestEveryLimitHasASetting(t *testing.T) {
 }
 
 func TestHTTPIsSwitchedOffByOneWord(t *testing.T) {
+	if f := mustParse(t, "app: shop\nbrokers: a:9092\nhttp: {profiles: on}\n"); !f.Profiles || f.Listen != DefaultListen {
+		t.Errorf("profiles %t on %q", f.Profiles, f.Listen)
+	}
 	if f := mustParse(t, "app: shop\nbrokers: a:9092\nhttp: off\n"); f.Listen != "" {
 		t.Errorf("it listens on %q", f.Listen)
 	}
@@ -221,7 +224,7 @@ func TestEverythingWrongIsReportedAtOnceWithItsPlace(t *testing.T) {
 			"r.yaml:3:6: error[config-value]: tls holds keys with values",
 			"  one of ca, cert, key",
 			"r.yaml:4:6: error[config-value]: http holds keys with values",
-			"  one of listen",
+			"  one of listen, profiles",
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

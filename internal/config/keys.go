@@ -202,6 +202,11 @@ func httpKeys() []Key {
 		Meaning: "Where `/metrics`, `/livez` and `/readyz` answer; `off`, or `http: off` for short: nowhere. A host of 127.0.0.1 is seen by this machine only; in a container, probes need 0.0.0.0.",
 		Danger:  "There is no login: whoever reaches the port reads the metrics. An address without a host is refused, so that nobody opens it to the network by leaving something out.",
 		read:    (*reader).listen,
+	}, {
+		Path: "http.profiles", Kind: "on | off", Default: "off", Example: "http: {profiles: on}",
+		Meaning: "Whether `/debug/pprof` answers, beside the others and to this machine only: where the node's time and memory go, by `go tool pprof http://127.0.0.1:7070/debug/pprof/profile`.",
+		Danger:  "Whoever has an account on the machine can read the program's stacks and slow it down by asking. Switch it on where you look into something.",
+		read:    onOff(func(f *File) *bool { return &f.Profiles }),
 	}}
 }
 

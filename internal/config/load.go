@@ -32,6 +32,9 @@ type File struct {
 	Definitions []string
 	// Listen is where the HTTP endpoints answer; "" is nowhere.
 	Listen string
+
+	// Profiles says whether the HTTP endpoints give profiles too.
+	Profiles bool
 }
 
 // Surroundings are what a file may refer to.

@@ -101,6 +101,20 @@ func someBytes(field func(*File) *int) valueReader {
 	}
 }
 
+func onOff(field func(*File) *bool) valueReader {
+	return func(r *reader, at []string, n *yaml.Node) {
+		s, ok := r.scalar(at, n)
+		if !ok {
+			return
+		}
+		if s != "on" && s != "off" {
+			r.unread(n, at, fmt.Sprintf("%q is neither on nor off", s), "")
+			return
+		}
+		*field(r.out) = s == "on"
+	}
+}
+
 var sizeForm = regexp.MustCompile(`^([0-9]{1,9}) ?(B|KiB|MiB)?$`)
 
 func parseSize(s string, none int) (int, bool) {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"rondo/internal/child"
 )
 
 // stopPatience is how long a node may take to finish its transaction and leave.
@@ -31,7 +33,7 @@ type node struct {
 	url    string // http://host:port
 
 	mu      sync.Mutex
-	process *process // nil: not running
+	process *child.Process // nil: not running
 	counts  counts   // of /metrics, over all its lives
 }
 
@@ -95,16 +97,26 @@ func (f *Fleet) start(i int) error {
 	return nil
 }
 
+// spawn starts a node's process. Its output is appended to the log file.
+func spawn(executable string, args []string, logPath string) (*child.Process, error) {
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open a node's log: %w", err)
+	}
+	defer log.Close()
+	return child.Start(executable, args, log, log)
+}
+
 // watch reports a node that ended although nobody asked it to.
-func (f *Fleet) watch(n *node, p *process) {
-	<-p.ended
+func (f *Fleet) watch(n *node, p *child.Process) {
+	<-p.Ended()
 	n.mu.Lock()
 	unasked := n.process == p
 	n.mu.Unlock()
 	if !unasked {
 		return
 	}
-	err := fmt.Errorf("node %d ended by itself (%v); the end of its log, %s:\n%s", n.number, p.err, n.log, tail(n.log, 12))
+	err := fmt.Errorf("node %d ended by itself (%v); the end of its log, %s:\n%s", n.number, p.Err(), n.log, child.Tail(n.log, 12))
 	select {
 	case f.failed <- err:
 	default: // one report is enough to end the demo
@@ -115,7 +127,7 @@ func (f *Fleet) watch(n *node, p *process) {
 func (f *Fleet) Failed() <-chan error { return f.failed }
 
 // release says that the node's process is meant to end, and returns it.
-func (n *node) release() *process {
+func (n *node) release() *child.Process {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p := n.process
@@ -129,7 +141,7 @@ func (f *Fleet) Kill(i int) error {
 	if p == nil {
 		return fmt.Errorf("node %d is not running", f.nodes[i].number)
 	}
-	return p.kill()
+	return p.Kill()
 }
 
 // Stop lets all nodes finish and waits for them. The error tells of those that
@@ -143,8 +155,8 @@ func (f *Fleet) Stop() error {
 			continue
 		}
 		waiting.Go(func() {
-			if err := p.stop(stopPatience); err != nil {
-				errs[i] = fmt.Errorf("stop node %d: %w; the end of its log, %s:\n%s", n.number, err, n.log, tail(n.log, 12))
+			if err := p.Stop(stopPatience); err != nil {
+				errs[i] = fmt.Errorf("stop node %d: %w; the end of its log, %s:\n%s", n.number, err, n.log, child.Tail(n.log, 12))
 			}
 		})
 	}

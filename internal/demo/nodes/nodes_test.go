@@ -67,7 +67,7 @@ func newTestFleet(t *testing.T, manner string) *Fleet {
 	t.Cleanup(func() {
 		for _, n := range f.nodes {
 			if p := n.release(); p != nil {
-				if err := p.kill(); err != nil {
+				if err := p.Kill(); err != nil {
 					t.Error(err)
 				}
 			}
@@ -171,11 +171,11 @@ func TestANodeEndsWhenItsStandardInputCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := f.nodes[0].release()
-	if err := p.stdin.Close(); err != nil {
+	if err := p.Stdin.Close(); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case <-p.ended:
+	case <-p.Ended():
 	case <-time.After(10 * time.Second):
 		t.Fatal("the node lives on")
 	}
