@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // metrics are what a node tells Prometheus. No label holds an instance, a key
@@ -30,6 +31,21 @@ type metrics struct {
 	restoreBehind prometheus.Gauge
 	tableLag      *prometheus.GaugeVec   // topic
 	tableRefused  *prometheus.CounterVec // topic
+	wire          *wireBytes
+}
+
+// wireBytes counts what goes to the brokers and comes from them, as a hook of
+// the node's clients: whole requests and answers, as they are on the wire.
+type wireBytes struct{ sent, received prometheus.Counter }
+
+// OnBrokerWrite is called by the clients after each request.
+func (w *wireBytes) OnBrokerWrite(_ kgo.BrokerMetadata, _ int16, bytes int, _, _ time.Duration, _ error) {
+	w.sent.Add(float64(bytes))
+}
+
+// OnBrokerRead is called by the clients after each answer.
+func (w *wireBytes) OnBrokerRead(_ kgo.BrokerMetadata, _ int16, bytes int, _, _ time.Duration, _ error) {
+	w.received.Add(float64(bytes))
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -71,7 +87,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"topic"}),
 		tableRefused: counters("table_records_refused_total", "Records of a table's topic that cannot be rows: not decodable, or without a key that is text.", "topic"),
 	}
-	r.MustRegister(m.decisions, m.commands, m.incidents, m.deadLetters, m.skipped, m.letters, m.forwarded, m.timersFired,
+	wire := counters("wire_bytes_total", "Bytes of requests to the brokers (sent) and of their answers (received).", "direction")
+	m.wire = &wireBytes{sent: wire.WithLabelValues("sent"), received: wire.WithLabelValues("received")}
+	r.MustRegister(wire, m.decisions, m.commands, m.incidents, m.deadLetters, m.skipped, m.letters, m.forwarded, m.timersFired,
 		m.timersHeld, m.timerLateness, m.commits, m.commitSeconds, m.commitRecords, m.aborts, m.takeovers,
 		m.takeoverTime, m.partitions, m.restoreBehind, m.tableLag, m.tableRefused)
 	return m

@@ -50,14 +50,17 @@ func NewNode(config Config) (*Node, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	metrics := newMetrics(config.Metrics)
 	return &Node{
 		config:  config,
 		topics:  config.OwnTopics(),
 		log:     config.Log,
-		metrics: newMetrics(config.Metrics),
+		metrics: metrics,
 
-		newClient: config.NewClient,
-		joining:   "starting",
+		newClient: func(opts ...kgo.Opt) (*kgo.Client, error) {
+			return config.NewClient(append(opts, kgo.WithHooks(metrics.wire))...)
+		},
+		joining: "starting",
 	}, nil
 }
 

@@ -7,9 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,7 +31,7 @@ func newDemo() *cobra.Command {
 	for _, s := range stories {
 		cmd.AddCommand(newStory(s))
 	}
-	cmd.AddCommand(newDemoServices(), newDemoNode())
+	cmd.AddCommand(newDemoServices(), newNodeChild("node", "Run a node of the demo"))
 	return cmd
 }
 
@@ -131,34 +129,6 @@ func runDemo(ctx context.Context, cfg demo.Config, asJSON bool, stdout, stderr i
 		return said(exitFailed)
 	}
 	return nil
-}
-
-// newDemoNode is a node of the demo: rondo serve, but for one thing. It ends
-// when its standard input does, so that it never outlives the demo.
-func newDemoNode() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:    "node",
-		Short:  "Run a node of the demo",
-		Args:   noArguments,
-		Hidden: true,
-	}
-	name := configFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		file, err := loadConfig(*name, cmd.ErrOrStderr())
-		if err != nil {
-			return err
-		}
-		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
-		defer stop()
-		go func() {
-			// An end and an error both mean that nobody holds the other side.
-			_, _ = io.Copy(io.Discard, cmd.InOrStdin())
-			stop()
-		}()
-		log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-		return serve(ctx, file, log, cmd.ErrOrStderr())
-	}
-	return cmd
 }
 
 func newDemoServices() *cobra.Command {

@@ -42,7 +42,7 @@ func newRoot() *cobra.Command {
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newFmt(), newSchema(), newGraph(), newInit(), newTest(),
-		newDemo(), newDev(), newCheck(), newTopics(), newServe(), newDeploy(), newExplain(), newVersion(),
+		newDemo(), newBench(), newDev(), newCheck(), newTopics(), newServe(), newDeploy(), newExplain(), newVersion(),
 		newAct(), newInstances(), newHistory(), newDLQ(), newMigrate(),
 	}
 }

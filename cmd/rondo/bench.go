@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rondo/internal/bench"
+	"rondo/internal/bench/load"
+	"rondo/internal/bench/workload"
+	"rondo/internal/devbroker"
+)
+
+func newBench() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bench [WORKLOAD…]",
+		Short: "Measure what workflows cost on this machine",
+		Long: `Measure throughput, latency, processor time, memory and bytes of some workloads, on
+the embedded broker or with --brokers on a Kafka cluster (docs/performance.md).
+Engine, load and broker are processes of their own.`,
+	}
+	var cfg bench.Config
+	flags := cmd.Flags()
+	flags.StringSliceVar(&cfg.Brokers, "brokers", nil, "brokers of a Kafka cluster, host:port, instead of the embedded one")
+	flags.IntVar(&cfg.Rounds, "rounds", 3, "how often everything is measured")
+	flags.DurationVar(&cfg.WarmUp, "warm-up", 0, "load before anything is measured (default: 30s with --brokers, else 3s)")
+	flags.Float64Var(&cfg.Scale, "scale", 1, "factor for the times of all measurements")
+	flags.IntVar(&cfg.BrokerPID, "broker-pid", 0, "process of a broker on this machine, whose processor time is measured")
+	flags.BoolVar(&cfg.Keep, "keep", false, "leave the topics and the folder of the run")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var err error
+		if cfg.Workloads, err = workloadsOf(args); err != nil {
+			return err
+		}
+		if cfg.WarmUp == 0 {
+			cfg.WarmUp = 3 * time.Second
+			if len(cfg.Brokers) > 0 {
+				cfg.WarmUp = 30 * time.Second
+			}
+		}
+		cfg.Version, cfg.Progress = programVersion(), cmd.ErrOrStderr()
+		ctx, stop := untilSignal(cmd.Context())
+		defer stop()
+		result, err := bench.Run(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		return result.WriteText(cmd.OutOrStdout())
+	}
+	cmd.AddCommand(newBenchLoad(), newBenchBroker(), newNodeChild("engine", "Run the engine of a benchmark"))
+	return cmd
+}
+
+func workloadsOf(names []string) ([]*workload.Workload, error) {
+	if len(names) == 0 {
+		names = []string{"call5", "passthrough", "counter"}
+	}
+	var all []*workload.Workload
+	for _, name := range names {
+		w := workload.Named(name)
+		if w == nil {
+			var known []string
+			for _, w := range workload.All() {
+				known = append(known, w.Name)
+			}
+			return nil, usagef("there is no workload %q: give some of %s", name, strings.Join(known, ", "))
+		}
+		all = append(all, w)
+	}
+	return all, nil
+}
+
+// whileHeld ends the context when a signal comes or standard input ends: then
+// nobody holds the other side.
+func whileHeld(ctx context.Context, stdin io.Reader) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		// An end and an error both mean that nobody holds the other side.
+		_, _ = io.Copy(io.Discard, stdin)
+		stop()
+	}()
+	return ctx, stop
+}
+
+// newBenchLoad is the load of a benchmark: what to do comes as JSON on standard
+// input, what was measured goes to standard output.
+func newBenchLoad() *cobra.Command {
+	cmd := &cobra.Command{Use: "load", Short: "Put on the load of a benchmark", Args: noArguments, Hidden: true}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		stdin := bufio.NewReader(cmd.InOrStdin())
+		line, err := stdin.ReadBytes('\n')
+		if err != nil {
+			return usagef("read what to do from standard input: %w", err)
+		}
+		var spec load.Spec
+		if err := json.Unmarshal(line, &spec); err != nil {
+			return usagef("read what to do from standard input: %w", err)
+		}
+		ctx, stop := whileHeld(cmd.Context(), stdin)
+		defer stop()
+		enc := json.NewEncoder(cmd.OutOrStdout())
+		return load.Run(ctx, spec, func(r load.Report) error { return enc.Encode(r) })
+	}
+	return cmd
+}
+
+// newBenchBroker is the embedded broker of a benchmark. It says where it is.
+func newBenchBroker() *cobra.Command {
+	cmd := &cobra.Command{Use: "broker", Short: "Run the broker of a benchmark", Args: noArguments, Hidden: true}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		broker, err := devbroker.Start(devbroker.Config{Log: cmd.ErrOrStderr()})
+		if err != nil {
+			return err
+		}
+		defer broker.Close()
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(broker.Addrs(), ",")); err != nil {
+			return err
+		}
+		ctx, stop := whileHeld(cmd.Context(), os.Stdin)
+		defer stop()
+		<-ctx.Done()
+		return nil
+	}
+	return cmd
+}
+
+// newNodeChild is a node that somebody else holds: rondo serve, but for one
+// thing. It ends when its standard input does, so that it never outlives whoever
+// started it.
+func newNodeChild(use, short string) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: noArguments, Hidden: true}
+	name := configFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		file, err := loadConfig(*name, cmd.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		ctx, stop := whileHeld(cmd.Context(), cmd.InOrStdin())
+		defer stop()
+		log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+		return serve(ctx, file, log, cmd.ErrOrStderr())
+	}
+	return cmd
+}

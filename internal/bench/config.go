@@ -1,0 +1,83 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"rondo/internal/bench/workload"
+)
+
+// Config says what is measured, and how.
+type Config struct {
+	// Executable is this program; its children are "bench engine" and so on.
+	Executable string
+
+	// Brokers are those of a cluster that is there. Default: an embedded broker.
+	Brokers []string
+
+	// Workloads are run one after the other.
+	Workloads []*workload.Workload
+
+	// Rounds is how often everything is measured; what is said is the median.
+	Rounds int
+
+	// WarmUp is how long load is put on before anything is measured. A broker on
+	// a JVM needs 30 s.
+	WarmUp time.Duration
+
+	// Scale multiplies the times of all phases. Default: 1.
+	Scale float64
+
+	// Cases, if given, makes each phase end after so many cases, whatever time
+	// they take: for tests.
+	Cases int64
+
+	// Loops says whether bare loops run beside the engine.
+	Loops bool
+
+	// BrokerPID is the process of a broker on this machine whose processor time
+	// is measured. 0: that of the embedded broker, or none.
+	BrokerPID int
+
+	// Profiles is a folder for profiles of the engine. "": none are taken.
+	Profiles string
+
+	// Keep leaves the topics and the folder of the run.
+	Keep bool
+
+	// Version is the program's version.
+	Version string
+
+	// Progress is told what is being done, line by line.
+	Progress io.Writer
+}
+
+const partitions = 8 // of the application and of all topics: the set-up of record
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Executable == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return c, fmt.Errorf("find this program: %w", err)
+		}
+		c.Executable = self
+	}
+	if c.Scale == 0 {
+		c.Scale = 1
+	}
+	if c.Progress == nil {
+		c.Progress = io.Discard
+	}
+	switch {
+	case len(c.Workloads) == 0:
+		return c, errors.New("bench: workloads: name at least one")
+	case c.Rounds < 1:
+		return c, fmt.Errorf("bench: rounds: %d is too few", c.Rounds)
+	case c.Scale < 0:
+		return c, fmt.Errorf("bench: scale: %g is below 0", c.Scale)
+	}
+	return c, nil
+}

@@ -1,0 +1,170 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"rondo/internal/bench/load"
+	"rondo/internal/bench/workload"
+	"rondo/internal/child"
+)
+
+// startPatience is how long a subject may take until it works.
+const startPatience = time.Minute
+
+// Run measures everything that cfg asks for.
+func Run(ctx context.Context, cfg Config) (result *Result, err error) {
+	cfg, err = cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	home, err := os.MkdirTemp("", "rondo-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("make the folder of the run: %w", err)
+	}
+	defer func() {
+		if !cfg.Keep {
+			err = errors.Join(err, os.RemoveAll(home))
+		}
+	}()
+	s := &session{cfg: cfg, home: home, id: "rondo-bench-" + strconv.FormatInt(time.Now().UnixMilli(), 36), brokerPID: cfg.BrokerPID}
+	brokers := cfg.Brokers
+	if len(brokers) == 0 {
+		broker, addresses, err := s.startBroker()
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, broker.stop()) }()
+		brokers, s.brokerPID = addresses, broker.pid()
+	}
+	if s.cluster, err = openCluster(ctx, brokers); err != nil {
+		return nil, err
+	}
+	defer s.cluster.close()
+	return s.measure(ctx)
+}
+
+// startBroker starts the embedded broker and waits for its address.
+func (s *session) startBroker() (*logged, []string, error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("start the embedded broker: %w", err)
+	}
+	defer read.Close()
+	broker, err := spawn(s.cfg.Executable, "the embedded broker", filepath.Join(s.home, "broker"), []string{"bench", "broker"}, write)
+	write.Close()
+	if err != nil {
+		return nil, nil, err
+	}
+	line, err := bufio.NewReader(read).ReadString('\n')
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("start the embedded broker: %w:\n%s", err, child.Tail(broker.log, 12)), broker.stop())
+	}
+	return broker, strings.Split(strings.TrimSpace(line), ","), nil
+}
+
+// measure runs the workloads one after the other.
+func (s *session) measure(ctx context.Context) (*Result, error) {
+	result := &Result{
+		Format: Format, At: time.Now().UTC(), Version: s.cfg.Version, Machine: thisMachine(),
+		Broker: Broker{Embedded: len(s.cfg.Brokers) == 0, Replication: s.cluster.replication},
+		Rounds: s.cfg.Rounds, WarmUp: s.cfg.WarmUp.Seconds(),
+	}
+	for _, w := range s.cfg.Workloads {
+		m, err := s.workload(ctx, w)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", w.Name, err)
+		}
+		result.Workloads = append(result.Workloads, m)
+	}
+	return result, nil
+}
+
+// workload measures one workload on all subjects, and removes what it made.
+func (s *session) workload(ctx context.Context, w *workload.Workload) (m Measured, err error) {
+	prefix := s.id + "-" + w.Name
+	var subjects []subject
+	defer func() {
+		for _, sub := range subjects {
+			err = errors.Join(err, sub.stop())
+		}
+		if !s.cfg.Keep {
+			err = errors.Join(err, s.cluster.remove(context.WithoutCancel(ctx), prefix))
+		}
+	}()
+	s.say("%s: starting", w.Name)
+	e, err := s.engine(ctx, w, prefix+"-engine")
+	if e != nil {
+		subjects = append(subjects, e)
+	}
+	if err != nil {
+		return m, err
+	}
+	s.say("%s: warming up", w.Name)
+	if _, err := s.round(ctx, e, w, []load.Phase{s.cfg.warmUp()}); err != nil {
+		return m, err
+	}
+	m = Measured{Workload: w.Name, Short: w.Short, Compares: w.Compares}
+	return m, s.rounds(ctx, w, subjects, &m)
+}
+
+// engine starts the engine on a workload and waits until it works.
+func (s *session) engine(ctx context.Context, w *workload.Workload, prefix string) (*engine, error) {
+	files, err := w.Files(prefix)
+	if err != nil {
+		return nil, err
+	}
+	app := application{prefix: prefix, definitions: []string{w.Definition}, files: files}
+	definitions, err := app.parse()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cluster.createTopics(ctx, prefix, definitions); err != nil {
+		return nil, err
+	}
+	e, err := startEngine(s.cfg, s.cluster, "engine", filepath.Join(s.home, prefix), app)
+	if err != nil {
+		return nil, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	return e, e.await(waiting)
+}
+
+// rounds measures the subjects in turn, so that what drifts hits all alike.
+func (s *session) rounds(ctx context.Context, w *workload.Workload, subjects []subject, m *Measured) error {
+	phases := s.cfg.phasesOf(w)
+	for _, p := range phases {
+		phase := Phase{Name: p.Name, Concurrency: p.Concurrency, Rate: p.Rate}
+		for _, sub := range subjects {
+			phase.Subjects = append(phase.Subjects, Of{Subject: sub.name()})
+		}
+		m.Phases = append(m.Phases, phase)
+	}
+	for n := range s.cfg.Rounds {
+		for i, sub := range subjects {
+			s.say("%s: round %d of %d, %s", w.Name, n+1, s.cfg.Rounds, sub.name())
+			rounds, err := s.round(ctx, sub, w, phases)
+			if err != nil {
+				return err
+			}
+			for p := range rounds {
+				of := &m.Phases[p].Subjects[i]
+				of.Rounds = append(of.Rounds, rounds[p])
+			}
+		}
+	}
+	return nil
+}
+
+// say tells of progress. That nobody can read it is no reason to stop.
+func (s *session) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.cfg.Progress, format+"\n", args...)
+}
