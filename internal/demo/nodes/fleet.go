@@ -34,7 +34,7 @@ type node struct {
 
 	mu      sync.Mutex
 	process *child.Process // nil: not running
-	counts  counts   // of /metrics, over all its lives
+	counts  counts         // of /metrics, over all its lives
 }
 
 // NewFleet writes the configuration of n nodes into folders below dir. The
