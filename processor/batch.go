@@ -243,22 +243,15 @@ func (b *batch) weigh(to input, bytes, maxMessageBytes int) {
 	}
 }
 
-// commit writes the batch in one Kafka transaction. Errors are those of
-// Txn.Commit.
+// commit writes the batch in one Kafka transaction, together with what other
+// lanes of the node have ready. Errors are those of Txn.Commit.
 func (b *batch) commit(ctx context.Context) error {
 	member := b.tenure.lane.identity()
 	if err := b.writeProgress(member); err != nil {
 		return err
 	}
 	b.writeChangelog()
-	txn := b.tenure.ring.Begin()
-	for _, record := range b.out {
-		txn.Add(record)
-	}
-	began := time.Now()
-	err := txn.Commit(ctx, b.offsets(), member)
-	b.tenure.lane.shared.metrics.observeCommit(time.Since(began), len(b.out), err)
-	if err != nil {
+	if err := b.tenure.lane.by.commit(ctx, b.out, b.offsets(), member); err != nil {
 		return fmt.Errorf("partition %d: %w", b.tenure.lane.partition, err)
 	}
 	return nil

@@ -246,6 +246,11 @@ func TestNodesJoinAndLeaveUnderLoad(t *testing.T) {
 		if err := <-written; err != nil {
 			t.Fatal(err)
 		}
+		for i, node := range []*runningNode{first, second, third} {
+			if n := node.count("rondo_takeovers_total", "result", "fenced"); n != 0 {
+				t.Errorf("node %d was fenced %v times by another that took partitions over in good order", i, n)
+			}
+		}
 		ends := a.follow("out").next(n)
 		seen := make(map[string]bool)
 		for _, end := range ends {

@@ -120,7 +120,7 @@ func bareLane(t *testing.T) *lane {
 }
 
 func bareTenure(t *testing.T, s start) *tenure {
-	return newTenure(bareLane(t), nil, topicFacts{maxMessageBytes: 1 << 20}, s)
+	return newTenure(bareLane(t), topicFacts{maxMessageBytes: 1 << 20}, s)
 }
 
 func TestRefusedRecordIsFoundAmongMarkers(t *testing.T) {
@@ -187,7 +187,7 @@ func TestProgressKeepsThePositionOfAnInputThatIsNotReadNow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBatch(newTenure(l, nil, topicFacts{}, s))
+	b := newBatch(newTenure(l, topicFacts{}, s))
 	if err := b.writeProgress(Member{ID: "m"}); err != nil {
 		t.Fatal(err)
 	}

@@ -28,12 +28,17 @@ type shared struct {
 	store     *statestore.Store
 	metrics   *metrics
 	newClient func(...kgo.Opt) (*kgo.Client, error)
+	together  *committer // of the lanes, as long as all is well
+	aside     *committer // of lanes whose last transaction had an unknown outcome
 	clock     func() time.Time
 	strangers strangers
 }
 
-func (s *shared) ringConfig(partition int32) RingConfig {
-	id := func(n int) string { return fmt.Sprintf("%s-%d-%d", s.config.App, partition, n) }
+// ringConfig is that of the node's n-th ring. Its transactional ids are named
+// after the local store: so a node that is started again ends at once what it
+// had left open.
+func (s *shared) ringConfig(n int) RingConfig {
+	id := func(producer int) string { return fmt.Sprintf("%s-%s-%d", s.config.App, s.store.ID(), 2*n+producer) }
 	return RingConfig{
 		NewClient:  s.newClient,
 		IDs:        [2]string{id(0), id(1)},
@@ -62,8 +67,10 @@ type lane struct {
 	stopping chan struct{}          // closed: finish the transaction in flight and stop
 	stopOnce sync.Once
 	done     chan struct{}
-	vacant   time.Time // since when nobody decides on the partition, as far as this node knows
-	rebuilt  bool      // the local state was rebuilt because a takeover had to halt; since the last one that did not
+	vacant   time.Time  // since when nobody decides on the partition, as far as this node knows
+	rebuilt  bool       // the local state was rebuilt because a takeover had to halt; since the last one that did not
+	by       *committer // of the lane's last transaction, and of the next
+	doubtful bool       // the outcome of the last transaction was unknown
 
 	phase  atomic.Int32 // a phase
 	behind atomic.Int64 // changelog offsets still to be restored
@@ -92,6 +99,7 @@ func newLane(s *shared, partition int32, inputs []input, member Member) *lane {
 		done:      make(chan struct{}),
 		vacant:    s.clock(),
 	}
+	l.by = s.together
 	l.member.Store(&member)
 	l.live()
 	return l
@@ -149,6 +157,7 @@ func (l *lane) run(ctx context.Context) {
 			failures = 0
 		}
 		failures++
+		l.doubtful = l.doubtful || errors.Is(err, ErrUnknown)
 		l.rest(ctx, l.judge(err, failures))
 	}
 }
@@ -159,13 +168,15 @@ func (l *lane) own(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer t.ring.Close()
 	l.enter(phaseRunning, "")
 	l.shared.metrics.takeovers.WithLabelValues("done").Inc()
 	l.shared.metrics.takeoverTime.Observe(l.shared.clock().Sub(l.vacant).Seconds())
 	defer func() { l.vacant = l.shared.clock() }()
 	return t.run(ctx)
 }
+
+// rejoin lets the lane commit together with the others again.
+func (l *lane) rejoin() { l.by, l.doubtful = l.shared.together, false }
 
 // takeOverUnlessStopped gives the takeover up when the lane is to stop: nothing
 // has been decided yet, and the group waits for the stop.
@@ -205,11 +216,12 @@ func (l *lane) judge(err error, failures int) time.Duration {
 		}
 		return retryDelay(failures)
 	case errors.Is(err, ErrFenced):
-		// Either the group has given the partition to somebody else, and its
-		// callback will stop us; or a zombie woke up and will be told so. A
-		// moment of rest keeps two lanes from fencing each other in turns.
+		// The group has given some partition of the node to somebody else, who
+		// ended our transaction; its callback will stop that lane. Or another
+		// process uses a copy of our data-dir, and so our transactional ids. A
+		// moment of rest keeps the two from fencing each other without a pause.
 		l.enter(phaseTakingOver, err.Error())
-		l.log.Warn("another owner has taken the partition", "error", err.Error())
+		l.log.Warn("another node has ended the transaction; if this goes on, two nodes use copies of one data-dir: give each its own", "error", err.Error())
 		l.shared.metrics.takeovers.WithLabelValues("fenced").Inc()
 		return max(retryDelay(failures), heartbeatInterval)
 	case errors.Is(err, ErrNotMember):

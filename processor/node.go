@@ -127,6 +127,9 @@ func (n *Node) runWith(ctx context.Context, store *statestore.Store) error {
 		newClient: n.newClient,
 		clock:     time.Now,
 	}
+	s.together = newCommitter(s.ringConfig(0), n.metrics)
+	s.aside = newCommitter(s.ringConfig(1), n.metrics)
+	s.aside.alone = true
 	s.tables = newTables(s)
 	return n.withTables(ctx, s)
 }
@@ -150,14 +153,16 @@ func (n *Node) withTables(ctx context.Context, s *shared) error {
 
 // member is the node's life in the group.
 func (n *Node) member(ctx context.Context, s *shared) error {
-	// The fetcher and the lanes outlive ctx: a lane that finishes its
-	// transaction still needs both.
+	// The fetcher, the committers and the lanes outlive ctx: a lane that finishes
+	// its transaction still needs them.
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorking()
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	defer stopWorking()
 	loops.Go(func() { s.fetcher.run(working) })
+	loops.Go(func() { s.together.run(working) })
+	loops.Go(func() { s.aside.run(working) })
 
 	m, err := joinGroup(working, s)
 	if err != nil {

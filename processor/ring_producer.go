@@ -182,6 +182,7 @@ func addPartitionsError(resp *kmsg.AddPartitionsToTxnResponse) error {
 func (p *ringProducer) produce(ctx context.Context, records []*kgo.Record, first int) error {
 	var answers produceAnswers
 	for _, rec := range records {
+		rec.Context = ctx // one that was sent before has that of an ended transaction
 		p.client.Produce(ctx, rec, answers.take)
 	}
 	if err := p.client.Flush(ctx); err != nil {

@@ -32,8 +32,8 @@ var errMoved = errors.New("the partition's offsets moved during the takeover")
 
 // takeOver makes this lane the owner of its state partition, in this order:
 //
-//  1. open the ring, which fences whoever held the transactional ids before
-//     and completes what they left open;
+//  1. have the lane's ring open, so that nothing of its own is undecided, and
+//     end the transactions that a former owner has left open;
 //  2. read the stable offsets;
 //  3. restore the state to the changelog's high watermark, which holds
 //     everything that a committing predecessor had written;
@@ -42,19 +42,19 @@ var errMoved = errors.New("the partition's offsets moved during the takeover")
 //
 // Only then does it read inputs and decide.
 func (l *lane) takeOver(ctx context.Context) (*tenure, error) {
-	ring, err := l.openRing(ctx)
-	if err != nil {
+	if err := l.by.ready(ctx); err != nil {
 		return nil, err
 	}
-	t, err := l.settle(ctx, ring)
-	if err != nil {
-		ring.Close()
+	if l.doubtful {
+		l.by = l.shared.aside
+	}
+	if err := l.fenceFormer(ctx); err != nil {
 		return nil, err
 	}
-	return t, nil
+	return l.settle(ctx)
 }
 
-func (l *lane) settle(ctx context.Context, ring *Ring) (*tenure, error) {
+func (l *lane) settle(ctx context.Context) (*tenure, error) {
 	before, err := l.shared.cluster.stableOffsets(ctx, l.inputs)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (l *lane) settle(ctx context.Context, ring *Ring) (*tenure, error) {
 		return nil, l.orRebuild(err)
 	}
 	l.rebuilt = false
-	t := newTenure(l, ring, changelog, start)
+	t := newTenure(l, changelog, start)
 	if start.fresh {
 		return t, t.writeStart(ctx)
 	}
@@ -238,18 +238,6 @@ func (l *lane) checkReadable(ctx context.Context, next map[input]int64) error {
 		}
 	}
 	return nil
-}
-
-// openRing fences the former owner. What stands in the way for a moment (a
-// coordinator that moves) is retried by the ring itself.
-func (l *lane) openRing(ctx context.Context) (*Ring, error) {
-	opening, cancel := context.WithTimeout(ctx, 3*l.shared.config.TransactionTimeout)
-	defer cancel()
-	ring, err := OpenRing(opening, l.shared.ringConfig(l.partition))
-	if err != nil {
-		return nil, fmt.Errorf("open the transaction ring of partition %d: %w", l.partition, err)
-	}
-	return ring, nil
 }
 
 // retryDelay is how long a lane rests before it takes over again, by the

@@ -17,7 +17,6 @@ import (
 // in it is forgotten with it.
 type tenure struct {
 	lane      *lane
-	ring      *Ring
 	changelog topicFacts
 
 	next    map[input]int64 // of each input, the next record to read; what is committed, plus what the open batch holds
@@ -46,10 +45,9 @@ type tenure struct {
 	told        map[topology.Address]*topology.Plan // the newest version, as schedules and gates know it
 }
 
-func newTenure(l *lane, ring *Ring, changelog topicFacts, s start) *tenure {
+func newTenure(l *lane, changelog topicFacts, s start) *tenure {
 	t := &tenure{
 		lane:      l,
-		ring:      ring,
 		changelog: changelog,
 		next:      s.next,
 		ids:       s.ids,
@@ -141,6 +139,7 @@ func (t *tenure) settle(ctx context.Context, b *batch) error {
 			t.lane.goesOn()
 		}
 		t.single, t.refused, t.aborts = false, nil, 0
+		t.lane.rejoin()
 		return b.apply()
 	case errors.Is(err, ErrAborted):
 		b.discard()

@@ -63,6 +63,7 @@ func (c Config) withDefaults() Config {
 // Store is the local state of all partitions of a process.
 type Store struct {
 	db    *pebble.DB
+	id    string
 	dir   string // for messages, and where the free space is looked at
 	log   *slog.Logger
 	lock  io.Closer
@@ -80,11 +81,25 @@ func Open(config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openOrBeginAnew(config, filepath.Join(config.Dir, "state"))
+	s, err := openLocked(config)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	s.lock = lock
+	return s, nil
+}
+
+func openLocked(config Config) (*Store, error) {
+	dir := filepath.Join(config.Dir, "state")
+	id, err := identify(config)
+	if err != nil {
+		return nil, explainOpen(dir, err)
+	}
+	s, err := openOrBeginAnew(config, dir)
+	if err != nil {
+		return nil, err
+	}
+	s.id = id
 	return s, nil
 }
 

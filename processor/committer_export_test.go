@@ -1,0 +1,33 @@
+package processor
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Committer is the committer of a node, for tests that hand shares in by
+// themselves.
+type Committer = committer
+
+// NewCommitter makes one that takes nothing before Run, while as many shares as
+// fit may wait.
+func NewCommitter(config RingConfig, fit int, r prometheus.Registerer) *Committer {
+	if err := config.complete(); err != nil {
+		panic(err)
+	}
+	c := newCommitter(config, newMetrics(r))
+	c.shares = make(chan *share, fit)
+	return c
+}
+
+// Run commits until ctx ends.
+func (c *committer) Run(ctx context.Context) { c.run(ctx) }
+
+// HandIn has a share wait, and returns where its answer comes.
+func (c *committer) HandIn(records []*kgo.Record, offsets Offsets, member Member) <-chan error {
+	s := &share{records: records, offsets: offsets, member: member, answer: make(chan error, 1)}
+	c.shares <- s
+	return s.answer
+}

@@ -1,0 +1,255 @@
+package processor_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"rondo/internal/kafkatest"
+	"rondo/processor"
+)
+
+// jointLab is a ring's lab in which lanes hand in shares. The share of lane p
+// writes to partition p of the output, and moves the offset of partition p of
+// the topic in.
+type jointLab struct {
+	*ringLab
+	in  string
+	by  *processor.Committer
+	reg *prometheus.Registry
+}
+
+func newJointLab(lab *ringLab) *jointLab {
+	j := &jointLab{ringLab: lab, in: lab.cluster.Topic(lab.t, "in", outputPartitions), reg: prometheus.NewRegistry()}
+	j.by = processor.NewCommitter(lab.ringConfig(), 2*outputPartitions, j.reg)
+	return j
+}
+
+// handIn has share n of lane p wait.
+func (j *jointLab) handIn(p int32, n int, member processor.Member, more ...*kgo.Record) <-chan error {
+	records := append([]*kgo.Record{{Topic: j.output, Partition: p, Value: []byte(fmt.Sprint(n))}}, more...)
+	return j.by.HandIn(records, processor.Offsets{j.in: {p: {Next: int64(n), LeaderEpoch: -1}}}, member)
+}
+
+// run commits what waits, and what is handed in from now on.
+func (j *jointLab) run() {
+	ctx, cancel := context.WithCancel(j.ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); j.by.Run(ctx) }()
+	j.t.Cleanup(func() { cancel(); <-ended })
+}
+
+func (j *jointLab) answerOf(answer <-chan error) error {
+	j.t.Helper()
+	select {
+	case err := <-answer:
+		return err
+	case <-j.ctx.Done():
+		j.t.Fatal("no answer")
+		return nil
+	}
+}
+
+func (j *jointLab) transactions(result string) float64 {
+	n := &runningNode{reg: j.reg}
+	return n.count("rondo_transactions_total", "result", result)
+}
+
+// expectOf checks what is committed of lane p: these numbers, and the offset of the last.
+func (j *jointLab) expectOf(p int32, numbers ...string) {
+	j.t.Helper()
+	if got := j.readCommitted(j.output, outputPartitions)[p]; !slices.Equal(got, numbers) {
+		j.t.Errorf("output %d holds %v, not %v", p, got, numbers)
+	}
+	offsets, err := j.admin.FetchOffsets(kadm.RequireStable(j.ctx), j.group)
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	offset, found := offsets.Lookup(j.in, p)
+	switch {
+	case len(numbers) == 0 && found:
+		j.t.Errorf("the offset of lane %d is %d, and nothing of it was committed", p, offset.At)
+	case len(numbers) > 0 && fmt.Sprint(offset.At) != numbers[len(numbers)-1]:
+		j.t.Errorf("the offset of lane %d is %d, not %s", p, offset.At, numbers[len(numbers)-1])
+	}
+}
+
+func TestSharesThatWaitTogetherLeaveInOneTransaction(t *testing.T) {
+	onEachCluster(t, func(lab *ringLab) {
+		j := newJointLab(lab)
+		var answers []<-chan error
+		for p := range int32(outputPartitions) {
+			answers = append(answers, j.handIn(p, 7, j.identity()))
+		}
+		j.run()
+		for _, answer := range answers {
+			if err := j.answerOf(answer); err != nil {
+				j.t.Fatal(err)
+			}
+		}
+		if n := j.transactions("committed"); n != 1 {
+			j.t.Errorf("%v transactions", n)
+		}
+		for p := range int32(outputPartitions) {
+			j.expectOf(p, "7")
+		}
+	})
+}
+
+// The lane whose record is too large is told, with the record's place in its own
+// share; the others are committed and hear nothing of it.
+func TestShareToBlameIsAnsweredAloneAndTheOthersAreCommitted(t *testing.T) {
+	onEachCluster(t, func(lab *ringLab) {
+		j := newJointLab(lab)
+		small := lab.cluster.Topic(lab.t, "small", 1, "max.message.bytes", "20000")
+		large := &kgo.Record{Topic: small, Value: random(30_000)}
+		first := j.handIn(0, 7, j.identity())
+		blamed := j.handIn(1, 7, j.identity(), large)
+		last := j.handIn(2, 7, j.identity())
+		j.run()
+		for _, answer := range []<-chan error{first, last} {
+			if err := j.answerOf(answer); err != nil {
+				j.t.Errorf("a share that is not to blame: %v", err)
+			}
+		}
+		var refused *processor.RecordError
+		if err := j.answerOf(blamed); !errors.Is(err, processor.ErrAborted) || !errors.As(err, &refused) || !refused.TooLarge() || refused.Index != 1 {
+			j.t.Errorf("the share to blame: %v (%+v)", err, refused)
+		}
+		j.expectOf(0, "7")
+		j.expectOf(1)
+		j.expectOf(2, "7")
+		if err := j.answerOf(j.handIn(1, 8, j.identity())); err != nil {
+			j.t.Error(err)
+		}
+		j.expectOf(1, "8")
+	})
+}
+
+// random is what cannot be compressed.
+func random(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return b
+}
+
+// The group checks one identity for a whole transaction: what a lane hands in
+// under an old one must not pass with that of another.
+func TestSharesOfDifferentMembersAreNotMixed(t *testing.T) {
+	onEachCluster(t, func(lab *ringLab) {
+		j := newJointLab(lab)
+		old := j.identity()
+		old.Generation--
+		good := j.handIn(0, 7, j.identity())
+		stale := j.handIn(1, 7, old)
+		alsoGood := j.handIn(2, 7, j.identity())
+		j.run()
+		if err := j.answerOf(stale); !errors.Is(err, processor.ErrStaleMember) {
+			j.t.Errorf("under an old generation: %v", err)
+		}
+		for _, answer := range []<-chan error{good, alsoGood} {
+			if err := j.answerOf(answer); err != nil {
+				j.t.Error(err)
+			}
+		}
+		j.expectOf(0, "7")
+		j.expectOf(1)
+		j.expectOf(2, "7")
+	})
+}
+
+// What was in a fenced transaction is not committed, each of its lanes hears of
+// it, and the next finds a ring that is open again.
+func TestCommitterOpensItsRingAnewAfterItWasFenced(t *testing.T) {
+	onEachCluster(t, func(lab *ringLab) {
+		j := newJointLab(lab)
+		j.run()
+		if err := j.answerOf(j.handIn(0, 7, j.identity())); err != nil {
+			j.t.Fatal(err)
+		}
+		lab.open(lab.ringConfig()).Close()
+		var answers []<-chan error
+		for p := range int32(2) {
+			answers = append(answers, j.handIn(p, 8, j.identity()))
+		}
+		if err := j.answerOf(answers[0]); !errors.Is(err, processor.ErrFenced) {
+			j.t.Errorf("the fenced transaction: %v", err)
+		}
+		if err := j.answerOf(answers[1]); err != nil && !errors.Is(err, processor.ErrFenced) {
+			j.t.Errorf("the share beside it: %v", err)
+		}
+		if err := j.answerOf(j.handIn(0, 9, j.identity())); err != nil {
+			j.t.Error(err)
+		}
+		j.expectOf(0, "7", "9")
+	})
+}
+
+// A topic's partition that takes no records must not hold up the lanes that have
+// nothing for it, although they share a ring with the one that has.
+func TestPartitionThatTakesNothingHoldsUpItsOwnLaneOnly(t *testing.T) {
+	c := newCounting(t, kafkatest.Embedded(t, 1))
+	c.keys = 1 // c-0, of one lane
+	node := c.node()
+	c.ready(node)
+	c.add(1)
+	c.settle()
+	sick := processor.PartitionOf([]byte("c-0"), appPartitions)
+	fault := c.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.topic("out"), Partitions: []int32{sick}, Err: kerr.NotEnoughReplicas, Count: -1})
+	c.add(1)
+	if err := fault.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	healthy := keyElsewhere(sick)
+	for n := 1; n <= 20; n++ {
+		c.produce("in", healthy, fmt.Sprintf(`{"type":"Add","id":%q,"n":%d}`, healthy, n))
+		if total := c.out.next(1)[0]; string(total.Key) != healthy || field(t, total, "adds") != float64(n) {
+			t.Fatalf("after %d numbers: %s", n, describe(total))
+		}
+	}
+	fault.Remove()
+	c.settle()
+}
+
+// keyElsewhere is a key that another lane decides on.
+func keyElsewhere(sick int32) string {
+	for n := 0; ; n++ {
+		if key := fmt.Sprintf("h-%d", n); processor.PartitionOf([]byte(key), appPartitions) != sick {
+			return key
+		}
+	}
+}
+
+// A node that died in the middle of a transaction, and does not come back, holds
+// nobody up: the next owner of its partitions ends the transaction.
+func TestTakeoverEndsWhatADeadNodeHasLeftOpen(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, cluster *kafkatest.Cluster) {
+		a := newApp(t, cluster, count)
+		a.create(nil)
+		const untilTimeout = 10 * time.Minute
+		dead := cluster.Client(t, kgo.TransactionalID(a.prefix+"-0123456789abcdef-1"), kgo.TransactionTimeout(untilTimeout), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		if err := dead.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		for p := range int32(appPartitions) {
+			if err := dead.ProduceSync(t.Context(), &kgo.Record{Topic: a.topic("changelog"), Partition: p, Key: []byte("undecided"), Value: []byte("x")}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.ready(a.node())
+		if err := dead.EndTransaction(t.Context(), kgo.TryCommit); err == nil {
+			t.Error("the dead node could commit afterwards")
+		}
+	})
+}
