@@ -202,7 +202,7 @@ func TestLettersAreWrittenOnceWhileConnectionsAreCut(t *testing.T) {
 	a.dial = wire.Dial
 	a.config.TransactionTimeout = time.Second
 	a.create(nil)
-	watch(t, a.cluster)
+	a.watch()
 	worked := a.answerAll(t)
 	a.ready(a.node())
 	out, sum := a.follow("out"), 0

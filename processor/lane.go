@@ -71,6 +71,7 @@ type lane struct {
 	rebuilt  bool       // the local state was rebuilt because a takeover had to halt; since the last one that did not
 	by       *committer // of the lane's last transaction, and of the next
 	doubtful bool       // the outcome of the last transaction was unknown
+	failures int        // in a row, without a transaction that was committed
 
 	phase  atomic.Int32 // a phase
 	behind atomic.Int64 // changelog offsets still to be restored
@@ -144,21 +145,16 @@ func (l *lane) stop(grace time.Duration, cut context.CancelFunc) {
 // is found out by reading, never guessed.
 func (l *lane) run(ctx context.Context) {
 	defer close(l.done)
-	failures := 0
 	for !l.stopped() && ctx.Err() == nil {
 		l.live()
-		began := l.shared.clock()
 		err := l.own(ctx)
 		l.behind.Store(0)
 		if l.stopped() || ctx.Err() != nil {
 			return
 		}
-		if l.shared.clock().Sub(began) > time.Minute {
-			failures = 0
-		}
-		failures++
+		l.failures++
 		l.doubtful = l.doubtful || errors.Is(err, ErrUnknown)
-		l.rest(ctx, l.judge(err, failures))
+		l.rest(ctx, l.judge(err))
 	}
 }
 
@@ -175,8 +171,9 @@ func (l *lane) own(ctx context.Context) error {
 	return t.run(ctx)
 }
 
-// rejoin lets the lane commit together with the others again.
-func (l *lane) rejoin() { l.by, l.doubtful = l.shared.together, false }
+// rejoin is told that a transaction was committed: whatever was wrong is over,
+// and the lane commits together with the others again.
+func (l *lane) rejoin() { l.by, l.doubtful, l.failures = l.shared.together, false, 0 }
 
 // takeOverUnlessStopped gives the takeover up when the lane is to stop: nothing
 // has been decided yet, and the group waits for the stop.
@@ -200,7 +197,7 @@ func (l *lane) takeOverUnlessStopped(ctx context.Context) (*tenure, error) {
 const haltedRetry = 15 * time.Second
 
 // judge reports an error and says how long to rest before the next takeover.
-func (l *lane) judge(err error, failures int) time.Duration {
+func (l *lane) judge(err error) time.Duration {
 	var halted *haltError
 	var newer *schemas.UnknownFormatError
 	switch {
@@ -214,7 +211,7 @@ func (l *lane) judge(err error, failures int) time.Duration {
 		if err := l.store.Wipe(); err != nil {
 			l.log.Error("local state cannot be dropped: check the disk of data-dir", "error", err.Error())
 		}
-		return retryDelay(failures)
+		return retryDelay(l.failures)
 	case errors.Is(err, ErrFenced):
 		// The group has given some partition of the node to somebody else, who
 		// ended our transaction; its callback will stop that lane. Or another
@@ -223,7 +220,7 @@ func (l *lane) judge(err error, failures int) time.Duration {
 		l.enter(phaseTakingOver, err.Error())
 		l.log.Warn("another node has ended the transaction; if this goes on, two nodes use copies of one data-dir: give each its own", "error", err.Error())
 		l.shared.metrics.takeovers.WithLabelValues("fenced").Inc()
-		return max(retryDelay(failures), heartbeatInterval)
+		return max(retryDelay(l.failures), heartbeatInterval)
 	case errors.Is(err, ErrNotMember):
 		// The group has given the partition away, and a callback is about to
 		// say so. To take over before that would fence the new owner.
@@ -233,9 +230,9 @@ func (l *lane) judge(err error, failures int) time.Duration {
 		return l.shared.config.SessionTimeout
 	default:
 		l.enter(phaseTakingOver, err.Error())
-		l.log.Warn("the lane begins anew", "reason", err.Error(), "failures", failures)
+		l.log.Warn("the lane begins anew", "reason", err.Error(), "failures", l.failures)
 		l.shared.metrics.takeovers.WithLabelValues("failed").Inc()
-		return retryDelay(failures)
+		return retryDelay(l.failures)
 	}
 }
 
