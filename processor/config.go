@@ -35,8 +35,8 @@ const NoHistoryPayload = -1
 // batch of one transaction, may be larger than the broker's default.
 const ownMessageBytes = 4 << 20
 
-// maxPartitions bounds Config.Partitions: a lane has two producers, and a
-// broker holds the state of each.
+// maxPartitions bounds Config.Partitions: one node may have to own all of them,
+// each with a goroutine, a cache and its share of a transaction.
 const maxPartitions = 1024
 
 // Config is what the nodes of one application are told. Every field says what

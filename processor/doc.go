@@ -11,6 +11,7 @@
 //	lane         one state partition: takes over, decides, begins anew after trouble
 //	tenure       one uninterrupted ownership of a lane: the loop
 //	batch        what one transaction will hold
+//	committer    puts the batches of a node's lanes into common transactions
 //	Ring         two transactional producers that take turns
 //	fetcher      the records of all lanes, by one client
 //	horizon      up to when timers may fire

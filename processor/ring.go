@@ -20,7 +20,8 @@ type RingConfig struct {
 	// IDs are the transactional ids of the two producers.
 	//
 	// Danger: whoever opens a ring with the same ids fences this one. They must
-	// be the same for every owner of the lane, in the same order, and no other's.
+	// be the same each time that the node opens it, in the same order, and no
+	// other's.
 	IDs [2]string
 
 	// Group is the consumer group whose offsets the transactions commit.
@@ -70,7 +71,7 @@ func (c *RingConfig) complete() error {
 //
 // A Kafka broker answers the end of a transaction before its markers are
 // written, and puts off the same producer's next transaction by 20 ms; another
-// producer's it does not. With two in turn, one lane commits a thousand
+// producer's it does not. With two in turn, one node commits a thousand
 // transactions a second instead of eighty.
 //
 // What it holds to, and what would break:

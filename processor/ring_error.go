@@ -16,10 +16,9 @@ var (
 	// *RecordError, ErrStaleMember or ErrNotMember.
 	ErrAborted = errors.New("transaction aborted")
 
-	// ErrFenced: somebody else has opened a ring with these transactional ids.
-	// The ring is closed. Whoever is fenced is not the owner any more; to come
-	// back without having been given the partition anew would fence the new
-	// owner in turn.
+	// ErrFenced: somebody else has opened one of these transactional ids: the new
+	// owner of a partition that was in the transaction, or another ring with the
+	// same ids. The ring is closed, and nothing of the transaction is committed.
 	ErrFenced = errors.New("fenced by a new owner")
 
 	// ErrUnknown: nobody can say what became of the transaction, or the ring
