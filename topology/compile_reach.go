@@ -6,13 +6,7 @@ package topology
 // end of its list.
 func (c *compiler) reach() {
 	p := c.plan
-	g := &wayGraph{plan: p, size: len(c.listens), inside: make(map[*node]*way), behind: make(map[*node]*way)}
-	for _, n := range p.nodes {
-		g.inside[n], g.behind[n] = g.newWay(), g.newWay()
-	}
-	for _, n := range p.nodes {
-		g.link(n)
-	}
+	g := wayGraphOf(p)
 	g.settle()
 	for _, n := range p.nodes {
 		n.reach = g.inside[n].listens
@@ -46,6 +40,22 @@ type wayGraph struct {
 	size   int
 	inside map[*node]*way
 	behind map[*node]*way
+}
+
+// wayGraphOf links the ways of a plan.
+func wayGraphOf(p *Plan) *wayGraph {
+	g := &wayGraph{plan: p, inside: make(map[*node]*way), behind: make(map[*node]*way)}
+	places := sortedKeys(p.nodes)
+	for _, place := range places {
+		g.size = max(g.size, p.nodes[place].listen+1)
+	}
+	for _, place := range places {
+		g.inside[p.nodes[place]], g.behind[p.nodes[place]] = g.newWay(), g.newWay()
+	}
+	for _, place := range places {
+		g.link(p.nodes[place])
+	}
+	return g
 }
 
 // way is a vertex: the listens that can be reached from it, and the ways that

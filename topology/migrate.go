@@ -17,6 +17,9 @@ type Migrating struct {
 	// Otherwise are the steps that it has done which this version undoes in another
 	// way than the one that did them, and says so.
 	Otherwise []StepMapping
+	// Stays are the other places at which it waits, with their names in either
+	// version: there it goes on waiting.
+	Stays []StepMapping
 }
 
 // CanMigrate says whether an instance can come from the version that it has,
@@ -44,8 +47,22 @@ func (p *Plan) CanMigrate(from *Plan, i *Instance) Migrating {
 		}
 		m.judgeRest(p, i)
 		m.judgeEntries(from, p, i)
+		m.stay(p, i)
 	}
 	return m
+}
+
+// stay notes where an instance goes on waiting, unless it cannot come.
+func (m *Migrating) stay(to *Plan, i *Instance) {
+	if len(m.Refused) > 0 {
+		return
+	}
+	for _, place := range i.Places() {
+		same := StepMapping{Old: place, New: to.placeOf(place)}
+		if !slices.Contains(m.Afresh, same) && !slices.Contains(m.Stays, same) {
+			m.Stays = append(m.Stays, same)
+		}
+	}
 }
 
 func (m *Migrating) refuse(format string, args ...any) {
@@ -97,20 +114,24 @@ func (m *Migrating) judgeRest(to *Plan, i *Instance) {
 func (m *Migrating) judgeEntries(from, to *Plan, i *Instance) {
 	judged := map[string]bool{} // a loop may have done one step many times
 	for _, e := range i.Entries {
-		if judged[e.Place] {
-			continue
+		if !judged[e.Place] {
+			judged[e.Place] = true
+			m.judgeDone(from, to, e.Place)
 		}
-		judged[e.Place] = true
-		place := to.placeOf(e.Place)
-		switch was, is := from.nodes[e.Place], to.nodes[place]; {
-		case is == nil || is.undo == nil:
-			m.refuse("has done %s, which version %d cannot undo: give it a compensation there", e.Place, to.definition.Version)
-		case was != nil && undoneAlike(from, to, was, is):
-		case to.mapped(e.Place):
-			m.Otherwise = append(m.Otherwise, StepMapping{Old: e.Place, New: place})
-		default:
-			m.refuse("has done %s, which version %d undoes in another way: if that is meant, name it in migrate.steps (%s: %s)", e.Place, to.definition.Version, e.Place, place)
-		}
+	}
+}
+
+// judgeDone looks at one step that was done.
+func (m *Migrating) judgeDone(from, to *Plan, old string) {
+	place := to.placeOf(old)
+	switch was, is := from.nodes[old], to.nodes[place]; {
+	case is == nil || is.undo == nil:
+		m.refuse("has done %s, which version %d cannot undo: give it a compensation there", old, to.definition.Version)
+	case was != nil && undoneAlike(from, to, was, is):
+	case to.mapped(old):
+		m.Otherwise = append(m.Otherwise, StepMapping{Old: old, New: place})
+	default:
+		m.refuse("has done %s, which version %d undoes in another way: if that is meant, name it in migrate.steps (%s: %s)", old, to.definition.Version, old, place)
 	}
 }
 

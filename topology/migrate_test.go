@@ -34,15 +34,16 @@ func TestAnInstanceCanMoveIfEachPlaceIsThereWithTheSameKindOfWait(t *testing.T) 
 		migrate, steps string
 		refused        string
 		afresh         string
+		stays          string
 	}{
-		"the same step":                   {"migrate: {from: 1}\n", asks, "", ""},
-		"renamed and mapped":              {"migrate: {from: 1, steps: {ask: demand}}\n", strings.Replace(asks, "- ask:", "- demand:", 1), "", ""},
-		"renamed and not mapped":          {"migrate: {from: 1}\n", strings.Replace(asks, "- ask:", "- demand:", 1), "stands at ask, and version 2 has no step ask: map it in migrate.steps", ""},
-		"another kind under the name":     {"migrate: {from: 1}\n", "do:\n  - ask: {wait: 1h}\n", "stands at ask, a call, and in version 2 ask is a `wait`: map it to another step in migrate.steps", ""},
-		"mapped to another kind":          {"migrate: {from: 1, steps: {ask: rest}}\n", "do:\n  - rest: {wait: 1h}\n", "", "ask rest"},
-		"into a block":                    {"migrate: {from: 1}\n", "do:\n  - all: {do: [{ask: {send: Ask, await: {Yes: {}}, timeout: 1h}}]}\n", "stands at ask, which version 2 has within all: only steps that stay where they are can be moved to", ""},
-		"nothing said":                    {"", asks, "version 2 says nothing of `migrate`: nobody can come to it", ""},
-		"from another version than it is": {"migrate: {from: 7}\n", asks, "has version 1, and version 2 takes instances of version 7 only", ""},
+		"the same step":                   {"migrate: {from: 1}\n", asks, "", "", "ask ask"},
+		"renamed and mapped":              {"migrate: {from: 1, steps: {ask: demand}}\n", strings.Replace(asks, "- ask:", "- demand:", 1), "", "", "ask demand"},
+		"renamed and not mapped":          {"migrate: {from: 1}\n", strings.Replace(asks, "- ask:", "- demand:", 1), "stands at ask, and version 2 has no step ask: map it in migrate.steps", "", ""},
+		"another kind under the name":     {"migrate: {from: 1}\n", "do:\n  - ask: {wait: 1h}\n", "stands at ask, a call, and in version 2 ask is a `wait`: map it to another step in migrate.steps", "", ""},
+		"mapped to another kind":          {"migrate: {from: 1, steps: {ask: rest}}\n", "do:\n  - rest: {wait: 1h}\n", "", "ask rest", ""},
+		"into a block":                    {"migrate: {from: 1}\n", "do:\n  - all: {do: [{ask: {send: Ask, await: {Yes: {}}, timeout: 1h}}]}\n", "stands at ask, which version 2 has within all: only steps that stay where they are can be moved to", "", ""},
+		"nothing said":                    {"", asks, "version 2 says nothing of `migrate`: nobody can come to it", "", ""},
+		"from another version than it is": {"migrate: {from: 7}\n", asks, "has version 1, and version 2 takes instances of version 7 only", "", ""},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			number := "2"
@@ -55,8 +56,12 @@ func TestAnInstanceCanMoveIfEachPlaceIsThereWithTheSameKindOfWait(t *testing.T) 
 			for _, a := range got.Afresh {
 				afresh += a.Old + " " + a.New
 			}
-			if strings.Join(got.Refused, "; ") != c.refused || afresh != c.afresh {
-				t.Errorf("refused %q, afresh %q; want %q, %q", got.Refused, afresh, c.refused, c.afresh)
+			stays := ""
+			for _, s := range got.Stays {
+				stays += s.Old + " " + s.New
+			}
+			if strings.Join(got.Refused, "; ") != c.refused || afresh != c.afresh || stays != c.stays {
+				t.Errorf("refused %q, afresh %q, stays %q; want %q, %q, %q", got.Refused, afresh, stays, c.refused, c.afresh, c.stays)
 			}
 		})
 	}

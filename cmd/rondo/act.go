@@ -43,15 +43,14 @@ node is there).`,
 	}
 	application := addApplicationFlags(cmd)
 	named := instanceFlags(cmd)
-	reason := cmd.Flags().String("reason", "", "why, for the history")
-	principal := cmd.Flags().String("principal", whoAmI(), "who does it, for the history")
-	cmd.Flag("principal").DefValue = "user@host"
+	reason, principal := actFlags(cmd)
 	step := cmd.Flags().String("step", "", "of jump: where to go on")
 	data := cmd.Flags().String("data", "", "of set and fail: JSON")
 	version := cmd.Flags().Int("to", 0, "of migrate: the version")
 	shift := cmd.Flags().Bool("shift", false, "of resume: move relative timers by the length of the stop")
 	wait := cmd.Flags().Bool("wait", true, "wait until it was decided, and say what came of it")
 	timeout := cmd.Flags().Duration("timeout", 10*time.Second, "how long to wait")
+	form := jsonFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		to, err := named(args[1:])
 		if err != nil {
@@ -70,17 +69,19 @@ node is there).`,
 		if text := operate.CheckAct(act); text != "" {
 			return usagef("%s", text)
 		}
-		cfg, err := application.load()
-		if err != nil {
+		a := acting{stdout: cmd.OutOrStdout()}
+		if *wait {
+			a.wait = *timeout
+		}
+		if a.asJSON, err = form(); err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience)
-		defer cancel()
-		if !*wait {
-			*timeout = 0
+		if a.cfg, err = application.load(); err != nil {
+			return err
 		}
-		order := operate.Order{Workflow: to.Workflow, Key: to.Key, Act: act}
-		return carryOut(ctx, cfg, order, *timeout, cmd.OutOrStdout())
+		ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience+a.wait)
+		defer cancel()
+		return a.carryOut(ctx, operate.Order{Workflow: to.Workflow, Key: to.Key, Act: act})
 	}
 	return cmd
 }
@@ -110,60 +111,113 @@ func actData(text string, to int) (value.Value, error) {
 	return data, nil
 }
 
-// carryOut writes an order and waits for its decision; a timeout of 0 does not.
-func carryOut(ctx context.Context, cfg processor.Config, order operate.Order, timeout time.Duration, w io.Writer) error {
-	if err := operate.CheckWorkflow(ctx, cfg, order.Workflow); err != nil {
-		return err
-	}
-	sender, err := operate.NewSender(cfg)
-	if err != nil {
-		return err
-	}
-	defer sender.Close()
-	home, err := sender.Home(ctx, order.Key)
-	if err != nil {
-		return err
-	}
-	var watch *audit.Watch
-	if timeout > 0 {
-		if watch, err = audit.NewWatch(ctx, cfg, home); err != nil {
-			return err
-		}
-		defer watch.Close()
-	}
-	written, err := sender.Send(ctx, order)
-	if err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(w, "%s of %s written to %s\n", order.Act.Kind, order.Address(), written[0]); err != nil || watch == nil {
-		return err
-	}
-	waiting, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	outcome, err := watch.Await(waiting, written[0].Partition, written[0].Offset)
-	if errors.Is(err, audit.ErrNotYet) {
-		return fmt.Errorf("nobody has decided on it within %s: it stays in the inbox; is a node running, and its partition not halted?", timeout)
-	}
-	if err != nil {
-		return err
-	}
-	return tellOutcome(w, outcome)
+// actReport is what `rondo act` tells of an act, and -o json prints.
+type actReport struct {
+	Act      string              `json:"act"`
+	Workflow string              `json:"workflow"`
+	Key      string              `json:"key"`
+	Record   string              `json:"record"`             // topic/partition/offset
+	Outcome  string              `json:"outcome"`            // done, refused, fault, outstanding; sent: it was not waited for
+	Why      string              `json:"why,omitempty"`      // it was refused, or the instance stands still
+	Decision *audit.DecisionView `json:"decision,omitempty"` // as rondo history shows it
 }
 
-// tellOutcome says what an act has done; one that was refused is a failure.
-func tellOutcome(w io.Writer, o audit.Outcome) error {
-	if o.Dead != nil && o.Decision == nil {
-		return fmt.Errorf("refused: %s (%s)", o.Dead.Text, o.Dead.Reason)
+// Outcomes of one act.
+const (
+	outcomeDone        = "done"
+	outcomeRefused     = "refused"
+	outcomeFault       = "fault"
+	outcomeOutstanding = "outstanding"
+	outcomeSent        = "sent"
+)
+
+// acting is one `rondo act`.
+type acting struct {
+	cfg    processor.Config
+	wait   time.Duration // for the decision; 0: it does not
+	asJSON bool
+	stdout io.Writer
+}
+
+// carryOut writes an order, waits for its decision and tells of it.
+func (a acting) carryOut(ctx context.Context, order operate.Order) error {
+	if err := operate.CheckWorkflow(ctx, a.cfg, order.Workflow); err != nil {
+		return err
 	}
-	v, err := audit.DecisionViewOf(*o.Decision)
+	if err := operate.CheckTarget(ctx, a.cfg, order); err != nil {
+		return err
+	}
+	results, err := operate.CarryOut(ctx, a.cfg, a.wait, []operate.Order{order}, func(written []operate.Result) error {
+		if a.asJSON {
+			return nil
+		}
+		_, err := fmt.Fprintf(a.stdout, "%s of %s written to %s\n", order.Act.Kind, order.Address(), written[0].Written)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if v.Dead != nil {
-		return fmt.Errorf("refused: %s (%s)", v.Dead.Text, v.Dead.Reason)
-	}
-	if _, err = io.WriteString(w, v.Tell()); err != nil || v.Fault == nil {
+	report, err := reportOf(results[0], a.wait)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("the instance stands still: %s: %s", v.Fault.Kind, v.Fault.Text)
+	return a.tell(report)
+}
+
+// reportOf says what became of an order that was waited for so long.
+func reportOf(r operate.Result, wait time.Duration) (actReport, error) {
+	out := actReport{Act: r.Order.Act.Kind, Workflow: r.Order.Workflow, Key: r.Order.Key, Record: r.Written.String(), Outcome: outcomeDone}
+	switch {
+	case r.Outcome == nil && wait == 0:
+		out.Outcome = outcomeSent
+		return out, nil
+	case r.Outcome == nil:
+		out.Outcome = outcomeOutstanding
+		out.Why = fmt.Sprintf("nobody has decided on it within %s: it stays in the inbox; is a node running, and its partition not halted?", wait)
+		return out, nil
+	case r.Outcome.Decision != nil:
+		v, err := audit.DecisionViewOf(*r.Outcome.Decision)
+		if err != nil {
+			return out, err
+		}
+		out.Decision = &v
+		if v.Fault != nil {
+			out.Outcome, out.Why = outcomeFault, v.Fault.Kind+": "+v.Fault.Text
+		}
+	}
+	if why := r.Refusal(); why != "" {
+		out.Outcome, out.Why = outcomeRefused, why
+	}
+	return out, nil
+}
+
+// tell prints the report; an act that is not done is a failure.
+func (a acting) tell(r actReport) error {
+	var err error
+	switch {
+	case a.asJSON:
+		err = printJSON(a.stdout, r)
+	case r.Decision != nil && r.Outcome != outcomeRefused:
+		_, err = io.WriteString(a.stdout, r.Decision.Tell())
+	}
+	if err != nil {
+		return err
+	}
+	switch r.Outcome {
+	case outcomeRefused:
+		return fmt.Errorf("refused: %s", r.Why)
+	case outcomeFault:
+		return fmt.Errorf("the instance stands still: %s", r.Why)
+	case outcomeOutstanding:
+		return errors.New(r.Why)
+	}
+	return nil
+}
+
+// actFlags add why an act is done, and by whom.
+func actFlags(cmd *cobra.Command) (reason, principal *string) {
+	reason = cmd.Flags().String("reason", "", "why, for the history")
+	principal = cmd.Flags().String("principal", whoAmI(), "who does it, for the history")
+	cmd.Flag("principal").DefValue = "user@host"
+	return reason, principal
 }

@@ -25,8 +25,14 @@ meant. Schema files are read beside the workflow, and expressions and commands
 are checked against them.
 
 -v also prints, for each step at which an instance can wait, which messages it
-takes, holds for a later step, and ignores. --against OLD tells what would change
-for instances of another version at each of its steps, if they were migrated.
+takes, holds for a later step, and ignores.
+
+--against OLD tells what would change for instances of another version if they
+were migrated: for each step where one can stand whether it is kept, mapped to
+another step, entered afresh or refused, what differs there, further on, in what
+is undone, and wherever it stands. Exit code 1 says that the file has a migrate
+for that version, and instances at some step are refused all the same.
+
 --live asks the application of the configuration and says of every living instance
 whether it can move to this version; exit code 1 says that one cannot.
 
@@ -47,9 +53,6 @@ configuration says where the registry is; nothing else of it is used.`,
 			return err
 		}
 		options.json = *asJSON || *output == "json"
-		if options.live && options.json {
-			return usagef("--live prints text only: leave --json out")
-		}
 		cfg, err := options.configuration(application)
 		if err != nil {
 			return err
@@ -84,7 +87,7 @@ func (o checkOptions) run(ctx context.Context, cfg processor.Config, paths []str
 	if err != nil {
 		return err
 	}
-	report := checkReport{files: files}
+	report := checkReport{files: files, verbose: o.verbose}
 	for _, plan := range plans {
 		if o.verbose {
 			report.standings = append(report.standings, standingsOf(plan))
@@ -92,6 +95,11 @@ func (o checkOptions) run(ctx context.Context, cfg processor.Config, paths []str
 	}
 	if o.against != "" {
 		if err := o.compare(ctx, cfg, plans, &report); err != nil {
+			return err
+		}
+	}
+	if o.live && len(plans) == len(files) {
+		if report.migrations, err = judgeLive(ctx, cfg, plans); err != nil {
 			return err
 		}
 	}
@@ -106,10 +114,10 @@ func (o checkOptions) run(ctx context.Context, cfg processor.Config, paths []str
 	if wrong {
 		return said(exitDefinition)
 	}
-	if err := checkDistinct(files); err != nil || !o.live {
+	if err := checkDistinct(files); err != nil {
 		return err
 	}
-	return checkAllLive(ctx, cfg, plans, stdout)
+	return report.verdict()
 }
 
 // readAndCheck reads, parses and compiles files. The plans are those of the files

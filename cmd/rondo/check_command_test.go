@@ -114,6 +114,22 @@ func TestCheckTellsWhatStepsTakeAndWhatMigratingChanges(t *testing.T) {
 	golden(t, "check-against.json", r.stdout)
 }
 
+// TestCheckAgainstFailsWhereThePromiseOfMigrateIsNotKept looks at a version that
+// says it takes instances, and cannot take all.
+func TestCheckAgainstFailsWhereThePromiseOfMigrateIsNotKept(t *testing.T) {
+	lost := strings.NewReplacer("version: 1", "version: 2\nmigrate: {from: 1}", "- parcel:", "- packet:").Replace(parcelFile)
+	mapped := strings.Replace(lost, "{from: 1}", "{from: 1, steps: {parcel: packet}}", 1)
+	folder(t, map[string]string{"parcel.yaml": parcelFile, "lost.yaml": lost, "mapped.yaml": mapped})
+	r := rondo(t, "check", "lost.yaml", "--against", "parcel.yaml")
+	if r.code != exitFailed || !strings.HasSuffix(r.stdout, "\n  where it stands\n    parcel  refused: it stands at parcel, and version 2 has no step parcel: map it in migrate.steps\n") {
+		t.Errorf("exit code %d: %s", r.code, r.stdout)
+	}
+	r = rondo(t, "check", "mapped.yaml", "--against", "parcel.yaml")
+	if r.code != exitDone || !strings.HasSuffix(r.stdout, "\n    parcel → packet  mapped: it goes on waiting under the new name\n") {
+		t.Errorf("exit code %d: %s", r.code, r.stdout)
+	}
+}
+
 func TestCheckAgainstWhatItCannotCompare(t *testing.T) {
 	other := strings.Replace(parcelFile, "workflow: parcel", "workflow: other", 1)
 	folder(t, map[string]string{"parcel.yaml": parcelFile, "other.yaml": other, "wrong.yaml": wrongFile})

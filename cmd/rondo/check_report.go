@@ -15,6 +15,17 @@ type checkReport struct {
 	files       []definitionFile
 	standings   []workflowStandings
 	comparisons []topology.Comparison
+	migrations  []*migrationReport
+	verbose     bool
+}
+
+// verdict is the failure of files that are right, but leave instances behind.
+func (r checkReport) verdict() error {
+	dirty := func(m *migrationReport) bool { return !m.clean() }
+	if slices.ContainsFunc(r.comparisons, refuses) || slices.ContainsFunc(r.migrations, dirty) {
+		return said(exitFailed)
+	}
+	return nil
 }
 
 // workflowStandings are the places at which instances of a workflow can wait.
@@ -43,6 +54,12 @@ func (r checkReport) showText(w io.Writer) (wrong bool, err error) {
 	for _, c := range r.comparisons {
 		writeComparison(&out, c)
 	}
+	for _, m := range r.migrations {
+		out.WriteString("\n")
+		if err := m.writePlan(&out, r.verbose); err != nil {
+			return false, err
+		}
+	}
 	_, err = io.WriteString(w, out.String())
 	return false, err
 }
@@ -68,43 +85,6 @@ func writeStandings(out *strings.Builder, s workflowStandings) {
 	}
 }
 
-// fateTexts say what becomes of an instance, for people.
-var fateTexts = map[topology.StepFate]string{
-	topology.FateStays:  "goes on waiting",
-	topology.FateAfresh: "is entered afresh, for it waits in another way",
-	topology.FateStuck:  "cannot be migrated: it waits in another way; map it in `migrate: {steps: …}`",
-	topology.FateGone:   "cannot be migrated: the step is gone; map it in `migrate: {steps: …}`",
-}
-
-func writeComparison(out *strings.Builder, c topology.Comparison) {
-	fmt.Fprintf(out, "\n%s, an instance of version %d that is migrated to version %d:\n", c.Workflow, c.From, c.To)
-	if !c.Migrates {
-		fmt.Fprintf(out, "\n  none can be migrated yet: version %d has no `migrate: {from: %d}`; with it:\n", c.To, c.From)
-	}
-	out.WriteString("\n")
-	width := 0
-	for _, s := range c.Steps {
-		width = max(width, len(stepText(s)))
-	}
-	for _, s := range c.Steps {
-		fmt.Fprintf(out, "  %-*s  %s\n", width, stepText(s), fateTexts[s.Fate])
-		for _, change := range s.Changes {
-			fmt.Fprintf(out, "  %*s    %s\n", width, "", change)
-		}
-	}
-	if len(c.Unset) > 0 {
-		fmt.Fprintf(out, "\n  null until they are set, for version %d does not know them: %s\n", c.From, strings.Join(c.Unset, ", "))
-		out.WriteString("  (`migrate: {set: …}` sets them)\n")
-	}
-}
-
-func stepText(s topology.StepChange) string {
-	if s.To == "" || s.To == s.Place {
-		return s.Place
-	}
-	return s.Place + " → " + s.To
-}
-
 // checked is what -o json prints.
 type checked struct {
 	Valid       bool                  `json:"valid"`
@@ -112,6 +92,7 @@ type checked struct {
 	Findings    diag.List             `json:"findings"`
 	Steps       []workflowStandings   `json:"steps,omitempty"`
 	Comparisons []topology.Comparison `json:"comparisons,omitempty"`
+	Live        []*migrationReport    `json:"live,omitempty"`
 }
 
 type fileSummary struct {
@@ -122,7 +103,7 @@ type fileSummary struct {
 }
 
 func (r checkReport) showJSON(w io.Writer) (wrong bool, err error) {
-	out := checked{Valid: true, Findings: diag.List{}, Steps: slices.Clone(r.standings), Comparisons: r.comparisons}
+	out := checked{Valid: true, Findings: diag.List{}, Steps: slices.Clone(r.standings), Comparisons: r.comparisons, Live: r.migrations}
 	for _, f := range r.files {
 		s := fileSummary{File: f.name, Valid: !f.findings.HasErrors()}
 		if f.def != nil {

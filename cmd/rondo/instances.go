@@ -14,6 +14,7 @@ import (
 	"rondo/internal/audit"
 	"rondo/processor"
 	"rondo/topology"
+	"rondo/topology/diag"
 )
 
 func newInstances() *cobra.Command {
@@ -48,6 +49,7 @@ func newInstancesList() *cobra.Command {
 	}
 	application := addApplicationFlags(cmd)
 	filter := addInstanceFilter(cmd)
+	cmd.Flags().StringVar(filter.workflow, "workflow", "", "only instances of this workflow")
 	desks := cmd.Flags().Bool("desks", false, "list the desks as well: mailboxes, schedules and gates")
 	form := jsonFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -70,12 +72,13 @@ func newInstancesList() *cobra.Command {
 	return cmd
 }
 
-// instanceFilter chooses instances by flags.
+// instanceFilter chooses instances by flags; workflow and key are those of
+// commands that have such.
 type instanceFilter struct{ workflow, status, where, key *string }
 
 func addInstanceFilter(cmd *cobra.Command) instanceFilter {
 	return instanceFilter{
-		workflow: cmd.Flags().String("workflow", "", "only instances of this workflow"),
+		workflow: new(string),
 		status:   cmd.Flags().String("status", "", "only instances with this status: "+strings.Join(statuses(), ", ")),
 		where:    cmd.Flags().String("where", "", "only instances for which this condition holds"),
 		key:      new(string),
@@ -95,29 +98,41 @@ func statuses() []string {
 
 // find reads the instances that the filter lets through and more lets through.
 func (f instanceFilter) find(ctx context.Context, cfg processor.Config, stderr io.Writer, more func(*topology.Instance) bool) ([]*topology.Instance, error) {
-	if *f.status != "" && !slices.Contains(statuses(), *f.status) {
-		return nil, usagef("--status %s is not known: choose one of %s", *f.status, strings.Join(statuses(), ", "))
-	}
-	where, err := f.condition(ctx, cfg)
+	chosen, where, err := f.holds(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	found, err := audit.Instances(ctx, cfg, func(i *topology.Instance) bool {
-		return (*f.workflow == "" || i.Workflow == *f.workflow) && (*f.status == "" || string(i.Status) == *f.status) &&
-			(*f.key == "" || i.Key == *f.key) && more(i) && (where == nil || where.Holds(i))
-	})
+	found, err := audit.Instances(ctx, cfg, func(i *topology.Instance) bool { return more(i) && chosen(i) })
 	if err != nil {
 		return nil, err
 	}
-	if where != nil {
-		if n, first := where.Failures(); n > 0 {
-			fmt.Fprintf(stderr, "note: the condition fails over %d instances, which are left out; the first is %v\n", n, first)
-		}
-	}
+	tellFailures(stderr, where)
 	if found.Unreadable > 0 {
-		fmt.Fprintf(stderr, "warning: %d instances were written by a newer version of rondo and are left out\n", found.Unreadable)
+		fmt.Fprintf(stderr, "warning: left out, for a newer version of rondo has written them: %s\n", diag.Count(found.Unreadable, "instance"))
 	}
 	return found.Instances, nil
+}
+
+// holds is the filter as a condition, and its --where; nil: there is none.
+func (f instanceFilter) holds(ctx context.Context, cfg processor.Config) (func(*topology.Instance) bool, *audit.Where, error) {
+	if *f.status != "" && !slices.Contains(statuses(), *f.status) {
+		return nil, nil, usagef("--status %s is not known: choose one of %s", *f.status, strings.Join(statuses(), ", "))
+	}
+	where, err := f.condition(ctx, cfg)
+	return func(i *topology.Instance) bool {
+		return (*f.workflow == "" || i.Workflow == *f.workflow) && (*f.status == "" || string(i.Status) == *f.status) &&
+			(*f.key == "" || i.Key == *f.key) && (where == nil || where.Holds(i))
+	}, where, err
+}
+
+// tellFailures says for how many instances the condition could not be computed.
+func tellFailures(stderr io.Writer, where *audit.Where) {
+	if where == nil {
+		return
+	}
+	if n, first := where.Failures(); n > 0 {
+		fmt.Fprintf(stderr, "note: the condition fails over %s, left out here; the first is %v\n", diag.Count(n, "instance"), first)
+	}
 }
 
 // condition compiles --where with the variables of the deployed definitions.

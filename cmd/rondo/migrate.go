@@ -1,18 +1,17 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"rondo/internal/operate"
 	"rondo/processor"
 	"rondo/topology"
+	"rondo/topology/diag"
 )
 
 func newMigrate() *cobra.Command {
@@ -20,40 +19,58 @@ func newMigrate() *cobra.Command {
 		Use:   "migrate WORKFLOW --to N",
 		Short: "Move living instances to another version of their workflow",
 		Long: `Move living instances to another version of their workflow, which says in its
-migrate how. Each instance is judged first: every place where it stands must be
-in that version too, under its name or mapped, and wait for the same kind of
-thing. Acts are written for those that can; the node that owns an instance
-decides, so one that has moved on meanwhile is judged again.
+migrate how. Each instance is judged first, and what becomes of it is told, by
+step: kept and mapped ones go on waiting (mapped: under another name), afresh
+ones begin the wait anew, refused ones cannot move, and stay as they are.
 
-With --dry-run nothing is written. Exit code 1 says that an instance cannot move.
+Then an act is written for each that can move, and the node that owns the instance
+decides it: one that has moved on meanwhile is judged again. The command waits for
+the decisions, and tells of those that were refused or are outstanding. Outstanding
+ones stay in the inbox. Who gives the same command again moves only what has not
+moved yet.
+
+With --dry-run nothing is written. Exit code 1 says that an instance cannot move,
+or that an act was refused or is outstanding.
 
 ` + whereHelp,
+		Example: `  rondo migrate checkout --to 2 --dry-run
+  rondo migrate checkout --to 2 --where 'declines > 1' --limit 10 --reason "ticket 4711"`,
 		Args: oneWorkflow,
 	}
 	application := addApplicationFlags(cmd)
 	to := cmd.Flags().Int("to", 0, "the version to move to")
-	from := cmd.Flags().Int("from", 0, "only instances of this version")
-	filter := instanceFilter{status: new(string)}
-	filter.key = cmd.Flags().String("key", "", "only the instance with this key")
-	filter.where = cmd.Flags().String("where", "", "only instances for which this condition holds")
-	dry := cmd.Flags().Bool("dry-run", false, "say which can move, and move none")
-	reason := cmd.Flags().String("reason", "", "why, for the history")
-	principal := cmd.Flags().String("principal", whoAmI(), "who does it, for the history")
-	cmd.Flag("principal").DefValue = "user@host"
+	m := migration{filter: addInstanceFilter(cmd)}
+	cmd.Flags().IntVar(&m.from, "from", 0, "only instances of this version")
+	cmd.Flags().StringVar(m.filter.key, "key", "", "only the instance with this key")
+	cmd.Flags().IntVar(&m.limit, "limit", 0, "move at most so many; 0: all")
+	cmd.Flags().BoolVar(&m.dry, "dry-run", false, "say which can move, and move none")
+	cmd.Flags().BoolVarP(&m.each, "verbose", "v", false, "tell of each instance, and not of how many there are at each step")
+	wait := cmd.Flags().Bool("wait", true, "wait until the acts were decided, and say what came of them")
+	timeout := cmd.Flags().Duration("timeout", 30*time.Second, "how long to wait")
+	reason, principal := actFlags(cmd)
+	form := jsonFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *to < 1 {
+		switch {
+		case *to < 1:
 			return usagef("rondo migrate needs the version to move to: --to N")
+		case m.limit < 0:
+			return usagef("--limit %d is none: give a number above 0, or 0 for all", m.limit)
 		}
-		cfg, err := application.load()
-		if err != nil {
+		var err error
+		if m.asJSON, err = form(); err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience)
+		if m.cfg, err = application.load(); err != nil {
+			return err
+		}
+		if *wait {
+			m.wait = *timeout
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience+m.wait)
 		defer cancel()
-		filter.workflow = &args[0]
-		m := migration{cfg: cfg, workflow: args[0], to: *to, from: *from, filter: filter,
-			act: topology.Act{Kind: operate.Migrate, Principal: *principal, Reason: *reason, Data: int64(*to)}}
-		return m.run(ctx, *dry, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		*m.filter.workflow = args[0]
+		m.act = topology.Act{Kind: operate.Migrate, Principal: *principal, Reason: *reason, Data: int64(*to)}
+		return m.run(ctx, *to, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	return cmd
 }
@@ -67,119 +84,132 @@ func oneWorkflow(cmd *cobra.Command, args []string) error {
 
 // migration is what one run of `rondo migrate` shall do.
 type migration struct {
-	cfg      processor.Config
-	workflow string
-	to, from int
-	filter   instanceFilter
-	act      topology.Act
+	cfg               processor.Config
+	filter            instanceFilter
+	from, limit       int
+	dry, each, asJSON bool
+	wait              time.Duration // for the decisions; 0: it does not
+	act               topology.Act
 }
 
-func (m migration) run(ctx context.Context, dry bool, stdout, stderr io.Writer) error {
-	plans, err := operate.DeployedPlans(ctx, m.cfg, m.workflow)
+func (m migration) run(ctx context.Context, to int, stdout, stderr io.Writer) error {
+	plans, err := operate.DeployedPlans(ctx, m.cfg, *m.filter.workflow)
 	if err != nil {
 		return err
 	}
-	target, err := plans.Version(m.to)
+	target, err := plans.Version(to)
 	if err != nil {
 		return err
 	}
-	where, err := m.filter.condition(ctx, m.cfg)
+	judged, err := m.judge(ctx, plans, target, stderr)
 	if err != nil {
 		return err
 	}
-	verdicts, err := operate.Judge(ctx, m.cfg, plans, target, func(i *topology.Instance) bool {
-		return (m.from == 0 || i.Version == m.from) && (*m.filter.key == "" || i.Key == *m.filter.key) && (where == nil || where.Holds(i))
-	})
-	if err != nil {
-		return err
-	}
-	if where != nil {
-		if n, first := where.Failures(); n > 0 {
-			fmt.Fprintf(stderr, "note: the condition fails over %d instances, which are left out; the first is %v\n", n, first)
-		}
-	}
-	if err := showVerdicts(stdout, verdicts); err != nil {
-		return err
-	}
-	written := 0
-	if !dry {
-		if written, err = m.write(ctx, verdicts); err != nil {
+	report := newMigrationReport(target, judged)
+	if !m.asJSON {
+		if err := report.writePlan(stdout, m.each); err != nil {
 			return err
 		}
 	}
-	return summarize(stdout, verdicts, written)
-}
-
-// write orders the move of those that can.
-func (m migration) write(ctx context.Context, verdicts []operate.Verdict) (int, error) {
-	sender, err := operate.NewSender(m.cfg)
-	if err != nil {
-		return 0, err
-	}
-	defer sender.Close()
-	var orders []operate.Order
-	for _, v := range verdicts {
-		if v.Possible() {
-			orders = append(orders, operate.Order{Workflow: m.workflow, Key: v.Instance.Key, Act: m.act})
+	if !m.dry {
+		if err := m.move(ctx, to, report, stdout); err != nil {
+			return err
 		}
 	}
-	written, err := sender.Send(ctx, orders...)
-	return len(written), err
-}
-
-func showVerdicts(w io.Writer, verdicts []operate.Verdict) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, v := range verdicts {
-		fmt.Fprintf(table, "%s\tversion %s\t%s\t%s\n", v.Instance.Address(), processor.VersionText(v.Instance.Version), v.Instance.Status, v)
-	}
-	return table.Flush()
-}
-
-// summarize counts; exit code 1 says that one was refused.
-func summarize(w io.Writer, verdicts []operate.Verdict, written int) error {
-	can := 0
-	for _, v := range verdicts {
-		if v.Possible() {
-			can++
-		}
-	}
-	if _, err := fmt.Fprintf(w, "%d instances: %d can move, %d cannot; %d acts written\n", len(verdicts), can, len(verdicts)-can, written); err != nil {
+	if err := m.tell(report, stdout); err != nil {
 		return err
 	}
-	if can < len(verdicts) {
+	if !report.clean() {
 		return said(exitFailed)
 	}
 	return nil
 }
 
-// checkLive says of every living instance whether it can come to a version that
-// need not be deployed yet. Exit code 1 says that one cannot.
-func checkLive(ctx context.Context, cfg processor.Config, target *topology.Plan, w io.Writer) error {
-	plans, err := operate.DeployedPlans(ctx, cfg, target.Definition().Name)
+// judge looks at the instances that the flags choose.
+func (m migration) judge(ctx context.Context, plans operate.Plans, target *topology.Plan, stderr io.Writer) (operate.Judged, error) {
+	chosen, where, err := m.filter.holds(ctx, m.cfg)
 	if err != nil {
-		return err
+		return operate.Judged{}, err
 	}
-	verdicts, err := operate.Judge(ctx, cfg, plans, target, func(*topology.Instance) bool { return true })
-	if err != nil {
-		return err
-	}
-	if err := showVerdicts(w, verdicts); err != nil {
-		return err
-	}
-	return summarize(w, verdicts, 0)
+	judged, err := operate.Judge(ctx, m.cfg, plans, target, func(i *topology.Instance) bool {
+		return (m.from == 0 || i.Version == m.from) && chosen(i)
+	})
+	tellFailures(stderr, where)
+	return judged, err
 }
 
-// checkAllLive is checkLive for several versions; all are told of.
-func checkAllLive(ctx context.Context, cfg processor.Config, targets []*topology.Plan, w io.Writer) error {
+// move writes the acts, and waits for what becomes of them.
+func (m migration) move(ctx context.Context, to int, report *migrationReport, stdout io.Writer) error {
+	var orders []operate.Order
+	var movable []*migratedInstance // of each order
+	for n := range report.Instances {
+		i := &report.Instances[n]
+		if i.Fate != topology.FateRefused && (m.limit == 0 || len(orders) < m.limit) {
+			orders = append(orders, operate.Order{Workflow: report.Workflow, Key: i.Key, Act: m.act})
+			movable = append(movable, i)
+		}
+	}
+	report.Acts = &actCounts{Written: len(orders)}
+	if len(orders) == 0 {
+		return nil
+	}
+	results, err := operate.CarryOut(ctx, m.cfg, m.wait, orders, func([]operate.Result) error {
+		if m.asJSON {
+			return nil
+		}
+		_, err := fmt.Fprintf(stdout, "%s written\n", diag.Count(len(orders), "act"))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return m.count(ctx, to, report, movable, results)
+}
+
+// count notes what became of each act. One that was refused of an instance that has
+// the version by now is one that came too late: somebody has moved it.
+func (m migration) count(ctx context.Context, to int, report *migrationReport, movable []*migratedInstance, results []operate.Result) error {
+	var there map[string]bool
+	for n, r := range results {
+		why := r.Refusal()
+		if why != "" && there == nil {
+			var err error
+			if there, err = operate.HaveVersion(ctx, m.cfg, report.Workflow, to); err != nil {
+				return err
+			}
+		}
+		report.note(movable[n], r, there[r.Order.Key])
+	}
+	return nil
+}
+
+// tell prints what is not told yet.
+func (m migration) tell(report *migrationReport, stdout io.Writer) error {
+	switch {
+	case m.asJSON:
+		return printJSON(stdout, report)
+	case m.wait == 0 || report.Acts == nil || report.Acts.Written == 0:
+		return nil
+	}
+	return report.writeActs(stdout)
+}
+
+// judgeLive says of every living instance whether it can come to versions that need
+// not be deployed yet.
+func judgeLive(ctx context.Context, cfg processor.Config, targets []*topology.Plan) ([]*migrationReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandPatience)
 	defer cancel()
-	var worst error
+	var out []*migrationReport
 	for _, target := range targets {
-		err := checkLive(ctx, cfg, target, w)
-		if f := new(failure); err != nil && !errors.As(err, &f) {
-			return err
+		plans, err := operate.DeployedPlans(ctx, cfg, target.Definition().Name)
+		if err != nil {
+			return nil, err
 		}
-		worst = cmp.Or(worst, err)
+		judged, err := operate.Judge(ctx, cfg, plans, target, func(*topology.Instance) bool { return true })
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, newMigrationReport(target, judged))
 	}
-	return worst
+	return out, nil
 }

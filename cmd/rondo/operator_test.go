@@ -13,6 +13,7 @@ import (
 
 	"rondo/internal/audit"
 	"rondo/internal/kafkatest"
+	"rondo/internal/operate"
 	"rondo/processor"
 	"rondo/schemas"
 	"rondo/topology"
@@ -85,6 +86,11 @@ func TestOperatorSeesAndActs(t *testing.T) {
 		if r := rondo(t, append([]string{"act", "pause"}, instance...)...); r.code != exitDone || !strings.Contains(r.stdout, "then      paused") {
 			t.Errorf("pause: %+v", r)
 		}
+		again := rondo(t, append([]string{"act", "pause", "-o", "json"}, instance...)...)
+		var report actReport
+		if err := json.Unmarshal([]byte(again.stdout), &report); err != nil || again.code != exitFailed || report.Outcome != outcomeRefused || report.Why == "" {
+			t.Errorf("pause once more, as JSON: %v %+v", err, again)
+		}
 		shown := lines(t, rondo(t, append([]string{"instances", "show", "--json"}, instance...)...))[0]
 		if shown["status"] != "paused" || fmt.Sprint(shown["vars"]) != "map[order:map[id:o-1 type:Ordered] tries:2]" {
 			t.Errorf("show: %v", shown)
@@ -94,7 +100,7 @@ func TestOperatorSeesAndActs(t *testing.T) {
 		for _, h := range history {
 			told = append(told, fmt.Sprint(h["outcome"]))
 		}
-		if text := strings.Join(told, " "); text != "started acted dead acted" {
+		if text := strings.Join(told, " "); text != "started acted dead acted dead" {
 			t.Errorf("history: %s", text)
 		}
 		if r := rondo(t, append([]string{"history"}, instance...)...); !strings.Contains(r.stdout, "Ordered "+app+".orders/") || !strings.Contains(r.stdout, "command   Send to "+app+".commands, attempt 1, id ") {
@@ -118,6 +124,9 @@ func TestAnActThatCannotBeDoneIsSaidAndChangesNothing(t *testing.T) {
 		{"act pause parcel/o-1 parcel/o-2", exitUsage, "rondo: rondo act takes one instance, and got parcel/o-2 as well: see rondo act --help"},
 		{"act pause parcel/o-1 --key o-1", exitUsage, "rondo: parcel/o-1 and --workflow or --key do not go together"},
 		{"act cancel parcel/no/body", exitFailed, "rondo: refused: there is no instance parcel/no/body to cancel (no-instance)"},
+		{"act jump parcel/o-1 --step parsel", exitFailed, "rondo: parcel version 1 has no step parsel: did you mean parcel?"},
+		{"act jump parcel/o-1 --step zzz", exitFailed, "rondo: parcel version 1 has no step zzz: its steps are parcel"},
+		{"act jump parcel/nobody --step parcel", exitFailed, "rondo: there is no instance parcel/nobody: it never began, or ended and is kept no more"},
 		{"act jump --workflow parcel --key o-1", exitUsage, "rondo: jump needs the step to go to: --step NAME"},
 		{"act set --workflow parcel --key o-1 --data 3", exitUsage, "rondo: set needs the variables as --data, such as --data '{\"card\":\"c-2\"}'"},
 		{"act pause --workflow parcel --key o-1 --shift", exitUsage, "rondo: --shift belongs to resume"},
@@ -232,8 +241,12 @@ func TestOperatorsPageNamesTheHeadersOfDeadLetters(t *testing.T) {
 
 func TestAnActThatEndsInAnIncidentSaysSo(t *testing.T) {
 	entry := audit.Entry{History: schemas.History{Outcome: topology.Acted, Fault: &topology.Fault{Kind: "expression", Text: "division by zero"}}}
+	report, err := reportOf(operate.Result{Outcome: &audit.Outcome{Decision: &entry}}, time.Second)
+	if err != nil || report.Outcome != outcomeFault {
+		t.Fatalf("%v: %+v", err, report)
+	}
 	var out strings.Builder
-	err := tellOutcome(&out, audit.Outcome{Decision: &entry})
+	err = acting{stdout: &out}.tell(report)
 	if err == nil || err.Error() != "the instance stands still: expression: division by zero" || !strings.Contains(out.String(), "division by zero") {
 		t.Errorf("%v after %s", err, out.String())
 	}
@@ -246,6 +259,67 @@ func TestGoldenHelpOfTheOperatorsCommands(t *testing.T) {
 			t.Errorf("%s: exit code %d, stderr %q", command, r.code, r.stderr)
 		}
 		golden(t, "help/rondo-"+strings.ReplaceAll(command, " ", "-")+".txt", r.stdout)
+	}
+}
+
+// TestABatchOfMigrationsSaysWhatBecameOfEach is about one instance that can move,
+// one that a limit leaves behind, and acts on which nobody decides.
+func TestABatchOfMigrationsSaysWhatBecameOfEach(t *testing.T) {
+	cluster := kafkatest.Embedded(t, 1)
+	app, client := withNode(t, cluster)
+	second := &kgo.Record{Topic: app + ".orders", Key: []byte("o-2"), Value: []byte(`{"type":"Ordered","id":"o-2"}`)}
+	if err := client.ProduceSync(t.Context(), second).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); len(lines(t, rondo(t, "instances", "list", "--json"))) < 2; {
+		if time.Now().After(deadline) {
+			t.Fatal("the second instance does not begin")
+		}
+	}
+	write(t, "next.yaml", strings.NewReplacer("version: 1", "version: 2\nmigrate: {from: 1, steps: {parcel: packet}}", "- parcel:", "- packet:").Replace(read(t, "parcel.yaml")))
+	if r := rondo(t, "deploy", "next.yaml"); r.code != exitDone {
+		t.Fatalf("%+v", r)
+	}
+	migrate := func(code int, args ...string) (out migrationReport) {
+		t.Helper()
+		r := rondo(t, append([]string{"migrate", "parcel", "--to", "2", "-o", "json"}, args...)...)
+		if err := json.Unmarshal([]byte(r.stdout), &out); err != nil || r.code != code {
+			t.Fatalf("%v: %+v", err, r)
+		}
+		return out
+	}
+	if got := migrate(exitDone, "--dry-run"); got.Acts != nil || got.Counts != (migrationCounts{Mapped: 2}) || fmt.Sprint(got.Instances[0].Stays) != "[{parcel packet}]" {
+		t.Errorf("dry run: %+v", got)
+	}
+	if got := migrate(exitDone, "--limit", "1"); *got.Acts != (actCounts{Written: 1, Moved: 1}) || got.Instances[0].Outcome != actMoved || got.Instances[1].Outcome != "" {
+		t.Errorf("one of two: %+v", got)
+	}
+	if got := migrate(exitDone, "--wait=false", "--status", "paused"); got.Acts.Written != 0 || len(got.Instances) != 0 {
+		t.Errorf("the paused ones: %+v", got)
+	}
+	if got := migrate(exitDone); got.Counts != (migrationCounts{Mapped: 1, Already: 1}) || *got.Acts != (actCounts{Written: 1, Moved: 1}) {
+		t.Errorf("the rest: %+v", got)
+	}
+}
+
+func TestWhatBecameOfActsIsCounted(t *testing.T) {
+	report := &migrationReport{Workflow: "w", To: "2", Instances: []migratedInstance{{Key: "a"}, {Key: "b"}}, Acts: &actCounts{Written: 2}}
+	order := func(key string) operate.Order { return operate.Order{Workflow: "w", Key: key} }
+	results := []operate.Result{{Order: order("a")}, {Order: order("b"), Outcome: &audit.Outcome{Dead: &audit.DeadLetter{Reason: "act-refused", Text: "it stands elsewhere"}}}}
+	for n, key := range []string{"a", "b"} {
+		report.note(&report.Instances[n], results[n], key == "c")
+	}
+	var out strings.Builder
+	if err := report.writeActs(&out); err != nil || report.clean() {
+		t.Errorf("%v: %+v", err, report)
+	}
+	if want := "  a  outstanding  \n  b  refused      it stands elsewhere (act-refused)\n0 moved, 1 refused, 1 outstanding\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+	report.Acts = &actCounts{}
+	report.note(&report.Instances[1], results[1], true) // somebody else has moved it
+	if report.Acts.Moved != 1 || report.Instances[1].Outcome != actMoved {
+		t.Errorf("%+v", report)
 	}
 }
 
@@ -329,11 +403,11 @@ func TestMigrateSaysWhoCanMove(t *testing.T) {
 	}
 	deploy(2)
 	deploy(3, "- parcel:", "- packet:")
-	if r := rondo(t, "migrate", "parcel", "--to", "2", "--dry-run"); r.code != exitDone || r.stdout != "parcel/o-1  version 1  running  can\n1 instances: 1 can move, 0 cannot; 0 acts written\n" {
+	if r := rondo(t, "migrate", "parcel", "--to", "2", "--dry-run"); r.code != exitDone || r.stdout != "parcel, 1 living instance to version 2:\n\n  kept  1  parcel  o-1\n\n1 kept, 0 mapped, 0 afresh, 0 refused\n" {
 		t.Errorf("to version 2: %+v", r)
 	}
 	r := rondo(t, "migrate", "parcel", "--to", "3", "--where", `"parcel" in steps`)
-	if r.code != exitFailed || !strings.Contains(r.stdout, "cannot: stands at parcel, and version 3 has no step parcel: map it in migrate.steps\n1 instances: 0 can move, 1 cannot; 0 acts written\n") {
+	if r.code != exitFailed || !strings.Contains(r.stdout, "  refused  1  stands at parcel, and version 3 has no step parcel: map it in migrate.steps  o-1\n\n0 kept, 0 mapped, 0 afresh, 1 refused\n") {
 		t.Errorf("to version 3: %+v", r)
 	}
 	for args, want := range map[string]string{
@@ -349,11 +423,16 @@ func TestMigrateSaysWhoCanMove(t *testing.T) {
 	}
 	write(t, "next.yaml", strings.Replace(read(t, "parcel.yaml"), "version: 1", "version: 4\nmigrate: {from: 1}", 1))
 	rondo(t, "check", "next.yaml", "--app", "x").want(t, exitUsage, "rondo: --app and --brokers belong to --live")
-	if r := rondo(t, "check", "next.yaml", "--live", "--brokers", strings.Join(cluster.Addrs, ",")); r.code != exitDone || !strings.Contains(r.stdout, "parcel/o-1  version 1  running  can\n") {
+	if r := rondo(t, "check", "next.yaml", "--live", "--brokers", strings.Join(cluster.Addrs, ",")); r.code != exitDone || !strings.Contains(r.stdout, "\nparcel, 1 living instance to version 4:\n\n  kept  1  parcel  o-1\n") {
 		t.Errorf("check --live: %+v", r)
 	}
-	if r := rondo(t, "check", "parcel3.yaml", "--live"); r.code != exitFailed || !strings.Contains(r.stdout, "cannot: stands at parcel") {
+	if r := rondo(t, "check", "parcel3.yaml", "--live"); r.code != exitFailed || !strings.Contains(r.stdout, "refused  1  stands at parcel") {
 		t.Errorf("check --live of a version without the step: %+v", r)
+	}
+	var live struct{ Live []migrationReport }
+	if r := rondo(t, "check", "parcel3.yaml", "--live", "-o", "json"); r.code != exitFailed || json.Unmarshal([]byte(r.stdout), &live) != nil || len(live.Live) != 1 ||
+		live.Live[0].Counts != (migrationCounts{Refused: 1}) || live.Live[0].Instances[0].Fate != topology.FateRefused {
+		t.Errorf("check --live as JSON: %+v", r)
 	}
 	move := func(to string) result {
 		return rondo(t, "act", "migrate", "--workflow", "parcel", "--key", "o-1", "--to", to)
@@ -364,10 +443,14 @@ func TestMigrateSaysWhoCanMove(t *testing.T) {
 	if r := move("3"); r.code != exitFailed || !strings.Contains(r.stderr, "version 3 has no step parcel") {
 		t.Errorf("to a version without the step: %+v", r)
 	}
-	if r := rondo(t, "migrate", "parcel", "--to", "2", "--key", "o-1", "--reason", "test"); r.code != exitDone || !strings.HasSuffix(r.stdout, "1 acts written\n") {
+	if r := rondo(t, "migrate", "parcel", "--to", "2", "--key", "o-1", "--reason", "test"); r.code != exitDone || !strings.HasSuffix(r.stdout, "1 act written\n1 moved, 0 refused, 0 outstanding\n") {
 		t.Errorf("%+v", r)
 	}
-	if r := move("2"); r.code != exitFailed || !strings.Contains(r.stderr, "has version 2 already") { // the batch's act stands before it
+	again := rondo(t, "migrate", "parcel", "--to", "2")
+	if again.code != exitDone || again.stdout != "parcel, 0 living instances to version 2:\n\n0 kept, 0 mapped, 0 afresh, 0 refused; 1 had version 2 already\n" {
+		t.Errorf("the batch once more: %+v", again)
+	}
+	if r := move("2"); r.code != exitFailed || !strings.Contains(r.stderr, "has version 2 already") {
 		t.Errorf("once more: %+v", r)
 	}
 	if shown := lines(t, rondo(t, "instances", "list", "--json")); len(shown) != 1 || shown[0]["version"] != "2" {

@@ -170,9 +170,18 @@ func partitionsOf(ctx context.Context, cfg processor.Config, client *kgo.Client,
 // Home is the partition of the application's topics that holds what concerns a
 // key.
 func Home(ctx context.Context, cfg processor.Config, client *kgo.Client, key string) (int32, error) {
-	n, err := partitionsOf(ctx, cfg, client, cfg.OwnTopics().Inbox)
+	of, err := Homes(ctx, cfg, client)
 	if err != nil {
 		return 0, err
 	}
-	return processor.PartitionOf([]byte(key), n), nil
+	return of(key), nil
+}
+
+// Homes returns Home for any key, asking the brokers once.
+func Homes(ctx context.Context, cfg processor.Config, client *kgo.Client) (func(key string) int32, error) {
+	n, err := partitionsOf(ctx, cfg, client, cfg.OwnTopics().Inbox)
+	if err != nil {
+		return nil, err
+	}
+	return func(key string) int32 { return processor.PartitionOf([]byte(key), n) }, nil
 }

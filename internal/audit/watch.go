@@ -11,11 +11,17 @@ import (
 	"rondo/schemas"
 )
 
-// Watch waits for what becomes of records that are about to be written to one
-// partition of the inbox: begin it before they are.
+// Watch waits for what becomes of records that are about to be written to
+// partitions of the inbox: begin it before they are.
 type Watch struct {
 	cfg    processor.Config
 	client *kgo.Client
+}
+
+// Position is where a record stands in the inbox.
+type Position struct {
+	Partition int32
+	Offset    int64
 }
 
 // Outcome is what became of an inbox record: a decision, or a dead letter.
@@ -24,16 +30,16 @@ type Outcome struct {
 	Dead     *DeadLetter
 }
 
-// NewWatch begins at the ends of the history and the dead letters. The caller
-// closes it.
-func NewWatch(ctx context.Context, cfg processor.Config, home int32) (*Watch, error) {
+// NewWatch begins at the ends of the history and the dead letters of these
+// partitions. The caller closes it.
+func NewWatch(ctx context.Context, cfg processor.Config, homes ...int32) (*Watch, error) {
 	client, err := cfg.NewClient(readerOptions()...)
 	if err != nil {
 		return nil, err
 	}
 	own := cfg.OwnTopics()
 	for _, topic := range []string{own.History, own.DeadLetters} {
-		_, ends, err := stretch{topic: topic, partitions: []int32{home}}.bounds(ctx, client)
+		_, ends, err := stretch{topic: topic, partitions: homes}.bounds(ctx, client)
 		if err != nil {
 			client.Close()
 			return nil, cfg.Explain("read topic "+topic, err)
@@ -49,46 +55,57 @@ func (w *Watch) Close() { w.client.Close() }
 // ErrNotYet is an inbox record that nobody has decided on before ctx ended.
 var ErrNotYet = errors.New("nobody has decided on it yet")
 
-// Await returns what becomes of the inbox record at an offset, or ErrNotYet.
-func (w *Watch) Await(ctx context.Context, partition int32, offset int64) (Outcome, error) {
-	for {
+// Await tells done what becomes of the inbox records at some positions, of each
+// once, as soon as it is known. The error is ErrNotYet if ctx ends before all are.
+func (w *Watch) Await(ctx context.Context, positions []Position, done func(Position, Outcome)) error {
+	open := make(map[Position]bool, len(positions))
+	for _, p := range positions {
+		open[p] = true
+	}
+	for len(open) > 0 {
 		fetches := w.client.PollFetches(ctx)
 		if ctx.Err() != nil {
-			return Outcome{}, ErrNotYet
+			return ErrNotYet
 		}
 		if err := fetches.Err(); err != nil {
-			return Outcome{}, w.cfg.Explain("wait for the decision", err)
+			return w.cfg.Explain("wait for the decision", err)
 		}
 		for _, record := range fetches.Records() {
-			found, err := w.about(record, partition, offset)
-			if err != nil || found.Decision != nil || found.Dead != nil {
-				return found, err
+			at, outcome, err := w.about(record)
+			if err != nil {
+				return err
+			}
+			if open[at] {
+				delete(open, at)
+				done(at, outcome)
 			}
 		}
 	}
+	return nil
 }
 
-// about returns what a record says if it is about the inbox record.
-func (w *Watch) about(record *kgo.Record, partition int32, offset int64) (Outcome, error) {
+// about returns which record of the inbox a record is about, and what it says; a
+// Position that no record has if it is about none.
+func (w *Watch) about(record *kgo.Record) (Position, Outcome, error) {
+	nowhere := Position{Partition: -1}
 	inbox := w.cfg.OwnTopics().Inbox
 	switch {
 	case record.Attrs.IsControl():
+		return nowhere, Outcome{}, nil
 	case record.Topic == w.cfg.OwnTopics().DeadLetters:
 		dead, err := deadLetterOf(record)
-		if err != nil || dead.Source != inbox || dead.SourceAt != partition || dead.SourceOffset != offset {
-			return Outcome{}, err
+		if err != nil || dead.Source != inbox {
+			return nowhere, Outcome{}, err
 		}
-		return Outcome{Dead: &dead}, nil
-	default:
-		entry, err := entryOf(record)
-		if errors.As(err, new(*schemas.UnknownFormatError)) {
-			return Outcome{}, fmt.Errorf("the nodes are newer than this program: %w", err)
-		}
-		ref := entry.Input.Record
-		if err != nil || ref == nil || ref.Topic != inbox || ref.Partition != partition || ref.Offset != offset {
-			return Outcome{}, err
-		}
-		return Outcome{Decision: &entry}, nil
+		return Position{dead.SourceAt, dead.SourceOffset}, Outcome{Dead: &dead}, nil
 	}
-	return Outcome{}, nil
+	entry, err := entryOf(record)
+	if errors.As(err, new(*schemas.UnknownFormatError)) {
+		return nowhere, Outcome{}, fmt.Errorf("the nodes are newer than this program: %w", err)
+	}
+	ref := entry.Input.Record
+	if err != nil || ref == nil || ref.Topic != inbox {
+		return nowhere, Outcome{}, err
+	}
+	return Position{ref.Partition, ref.Offset}, Outcome{Decision: &entry}, nil
 }

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,20 +101,16 @@ func NewSender(cfg processor.Config) (*Sender, error) {
 // Close ends it.
 func (s *Sender) Close() { s.client.Close() }
 
-// Home is the partition to which orders for a key go.
-func (s *Sender) Home(ctx context.Context, key string) (int32, error) {
-	return audit.Home(ctx, s.cfg, s.client, key)
-}
-
 // Send writes orders, in their order, each to the partition of its instance.
 func (s *Sender) Send(ctx context.Context, orders ...Order) ([]Written, error) {
-	records := make([]*kgo.Record, len(orders))
-	for i, o := range orders {
-		var err error
-		if records[i], err = s.record(ctx, o); err != nil {
-			return nil, err
-		}
+	records, err := s.records(ctx, orders)
+	if err != nil {
+		return nil, err
 	}
+	return s.write(ctx, records)
+}
+
+func (s *Sender) write(ctx context.Context, records []*kgo.Record) ([]Written, error) {
 	if err := s.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return nil, s.cfg.Explain("write to topic "+s.cfg.OwnTopics().Inbox, err)
 	}
@@ -124,19 +121,24 @@ func (s *Sender) Send(ctx context.Context, orders ...Order) ([]Written, error) {
 	return out, nil
 }
 
-func (s *Sender) record(ctx context.Context, o Order) (*kgo.Record, error) {
-	if text := CheckAct(o.Act); text != "" {
-		return nil, fmt.Errorf("%s", text)
-	}
-	home, err := s.Home(ctx, o.Key)
+// records are the orders as the inbox shall have them.
+func (s *Sender) records(ctx context.Context, orders []Order) ([]*kgo.Record, error) {
+	home, err := audit.Homes(ctx, s.cfg, s.client)
 	if err != nil {
 		return nil, err
 	}
-	text, err := schemas.Inbox{Kind: schemas.InboxAct, Workflow: o.Workflow, Key: o.Key, Act: &o.Act}.Encode()
-	if err != nil {
-		return nil, fmt.Errorf("act on %s: %w", o.Address(), err)
+	out := make([]*kgo.Record, len(orders))
+	for i, o := range orders {
+		if text := CheckAct(o.Act); text != "" {
+			return nil, errors.New(text)
+		}
+		text, err := schemas.Inbox{Kind: schemas.InboxAct, Workflow: o.Workflow, Key: o.Key, Act: &o.Act}.Encode()
+		if err != nil {
+			return nil, fmt.Errorf("act on %s: %w", o.Address(), err)
+		}
+		out[i] = &kgo.Record{Topic: s.cfg.OwnTopics().Inbox, Partition: home(o.Key), Key: []byte(o.Key), Value: text}
 	}
-	return &kgo.Record{Topic: s.cfg.OwnTopics().Inbox, Partition: home, Key: []byte(o.Key), Value: text}, nil
+	return out, nil
 }
 
 // CheckWorkflow refuses a workflow that is not deployed: an act on it would be a
@@ -162,4 +164,50 @@ func CheckWorkflow(ctx context.Context, cfg processor.Config, name string) error
 		return fmt.Errorf("no workflow is deployed in application %s", cfg.App)
 	}
 	return fmt.Errorf("no workflow %s is deployed: there are %s", name, strings.Join(names, ", "))
+}
+
+// CheckTarget refuses a jump to a step that the instance's version does not have in
+// its top list: nothing needs to be sent to know that.
+func CheckTarget(ctx context.Context, cfg processor.Config, o Order) error {
+	if o.Act.Kind != Jump {
+		return nil
+	}
+	instance, err := audit.Instance(ctx, cfg, o.Address())
+	if err != nil {
+		return err
+	}
+	if instance == nil {
+		return fmt.Errorf("there is no instance %s: it never began, or ended and is kept no more", o.Address())
+	}
+	defs, err := processor.DeployedDefinitions(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	for _, def := range defs {
+		if def.Name == o.Workflow && def.Version == instance.Version {
+			return checkStep(def, o.Act.Step)
+		}
+	}
+	return nil // the node that owns the instance may know the version all the same
+}
+
+// checkStep says what is wrong with a step to jump to.
+func checkStep(def *topology.Definition, step string) error {
+	var names []string
+	for _, s := range def.Do {
+		names = append(names, s.Name)
+	}
+	if slices.Contains(names, step) {
+		return nil
+	}
+	version := fmt.Sprintf("%s version %s", def.Name, processor.VersionText(def.Version))
+	inner := false
+	def.EachStep(func(s *topology.Step) { inner = inner || s.Name == step })
+	if inner {
+		return fmt.Errorf("%s has %s within another step, where nobody can jump to: choose one of %s", version, step, strings.Join(names, ", "))
+	}
+	if meant, ok := diag.Suggest(step, names); ok {
+		return fmt.Errorf("%s has no step %s: did you mean %s?", version, step, meant)
+	}
+	return fmt.Errorf("%s has no step %s: its steps are %s", version, step, strings.Join(names, ", "))
 }

@@ -17,25 +17,47 @@ type Verdict struct {
 	topology.Migrating
 }
 
-// Possible reports whether the instance can come.
-func (v Verdict) Possible() bool { return len(v.Refused) == 0 }
-
-// String is the verdict in one line.
-func (v Verdict) String() string {
-	var how []string
-	for _, a := range v.Afresh {
-		how = append(how, fmt.Sprintf("%s is entered afresh as %s", a.Old, a.New))
-	}
-	for _, o := range v.Otherwise {
-		how = append(how, fmt.Sprintf("%s, which is done, would be undone as %s in another way", o.Old, o.New))
-	}
+// Fate is what becomes of the whole instance: refused, or the most that becomes of
+// one of its places.
+func (v Verdict) Fate() topology.StepFate {
 	switch {
-	case !v.Possible():
-		return "cannot: " + strings.Join(v.Refused, "; ")
-	case len(how) > 0:
-		return "can: " + strings.Join(how, "; ")
+	case len(v.Refused) > 0:
+		return topology.FateRefused
+	case len(v.Afresh) > 0:
+		return topology.FateAfresh
+	case slices.ContainsFunc(v.Stays, func(s topology.StepMapping) bool { return s.Old != s.New }):
+		return topology.FateMapped
 	}
-	return "can"
+	return topology.FateKept
+}
+
+// Places says where the instance stands, or why it cannot come, as people read it.
+func (v Verdict) Places() string {
+	if len(v.Refused) > 0 {
+		return strings.Join(v.Refused, "; ")
+	}
+	var out []string
+	for _, s := range v.Stays {
+		if s.Old == s.New {
+			out = append(out, s.Old)
+		} else {
+			out = append(out, s.Old+" → "+s.New)
+		}
+	}
+	for _, s := range v.Afresh {
+		out = append(out, s.Old+" → "+s.New+" (anew)")
+	}
+	text := strings.Join(out, ", ")
+	for _, o := range v.Otherwise {
+		text += "; " + o.New + ", which is done, is undone in another way"
+	}
+	return text
+}
+
+// Judged are the instances that somebody wants to move.
+type Judged struct {
+	Verdicts []Verdict
+	Already  int // that have the version already
 }
 
 // Plans are the compiled versions of one workflow.
@@ -79,29 +101,47 @@ func (p Plans) Version(version int) (*topology.Plan, error) {
 }
 
 // Judge says of each living instance of the target's workflow that keep lets
-// through whether it can come to the target. Instances that have the target's
-// version are left out.
-func Judge(ctx context.Context, cfg processor.Config, plans Plans, target *topology.Plan, keep func(*topology.Instance) bool) ([]Verdict, error) {
+// through whether it can come to the target.
+func Judge(ctx context.Context, cfg processor.Config, plans Plans, target *topology.Plan, keep func(*topology.Instance) bool) (Judged, error) {
 	def := target.Definition()
+	var out Judged
 	found, err := audit.Instances(ctx, cfg, func(i *topology.Instance) bool {
-		return i.Workflow == def.Name && i.Desk == "" && !i.Ended() && i.Status != topology.StatusExpected &&
-			i.Version != def.Version && keep(i)
+		return i.Workflow == def.Name && i.Desk == "" && !i.Ended() && i.Status != topology.StatusExpected && keep(i)
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	if found.Unreadable > 0 {
-		return nil, fmt.Errorf("%d instances were written by a newer version of rondo: use that version", found.Unreadable)
+		return out, fmt.Errorf("instances were written by a newer version of rondo (%d): use that version", found.Unreadable)
 	}
-	var out []Verdict
 	for _, i := range found.Instances {
+		if i.Version == def.Version {
+			out.Already++
+			continue
+		}
 		v := Verdict{Instance: i}
 		if from := plans[i.Version]; from != nil {
 			v.Migrating = target.CanMigrate(from, i)
 		} else {
 			v.Refused = []string{fmt.Sprintf("has version %s, which is not deployed any more", processor.VersionText(i.Version))}
 		}
-		out = append(out, v)
+		out.Verdicts = append(out.Verdicts, v)
+	}
+	return out, nil
+}
+
+// HaveVersion are the keys of those living instances of a workflow that have a
+// version.
+func HaveVersion(ctx context.Context, cfg processor.Config, workflow string, version int) (map[string]bool, error) {
+	found, err := audit.Instances(ctx, cfg, func(i *topology.Instance) bool {
+		return i.Workflow == workflow && i.Desk == "" && !i.Ended() && i.Version == version
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, i := range found.Instances {
+		out[i.Key] = true
 	}
 	return out, nil
 }

@@ -84,17 +84,22 @@ func TestReplayReadsWhatWasLeftOut(t *testing.T) {
 	})
 }
 
-func TestVerdictIsOneLine(t *testing.T) {
+func TestVerdictSaysWhatBecomesOfAnInstance(t *testing.T) {
+	same, other := topology.StepMapping{Old: "a", New: "a"}, topology.StepMapping{Old: "b", New: "c"}
 	for _, tc := range []struct {
-		verdict Verdict
-		want    string
+		of     topology.Migrating
+		fate   topology.StepFate
+		places string
 	}{
-		{Verdict{}, "can"},
-		{Verdict{Migrating: topology.Migrating{Afresh: []topology.StepMapping{{Old: "a", New: "b"}}}}, "can: a is entered afresh as b"},
-		{Verdict{Migrating: topology.Migrating{Refused: []string{"x", "y"}}}, "cannot: x; y"},
+		{topology.Migrating{Stays: []topology.StepMapping{same}}, topology.FateKept, "a"},
+		{topology.Migrating{Stays: []topology.StepMapping{same, other}}, topology.FateMapped, "a, b → c"},
+		{topology.Migrating{Stays: []topology.StepMapping{same}, Afresh: []topology.StepMapping{other}}, topology.FateAfresh, "a, b → c (anew)"},
+		{topology.Migrating{Stays: []topology.StepMapping{same}, Otherwise: []topology.StepMapping{other}}, topology.FateKept, "a; c, which is done, is undone in another way"},
+		{topology.Migrating{Refused: []string{"x", "y"}, Afresh: []topology.StepMapping{other}}, topology.FateRefused, "x; y"},
 	} {
-		if got := tc.verdict.String(); got != tc.want {
-			t.Errorf("got %q, want %q", got, tc.want)
+		v := Verdict{Migrating: tc.of}
+		if v.Fate() != tc.fate || v.Places() != tc.places {
+			t.Errorf("%+v: %s %s, want %s %s", tc.of, v.Fate(), v.Places(), tc.fate, tc.places)
 		}
 	}
 }

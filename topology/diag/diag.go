@@ -174,7 +174,7 @@ func (l List) Summary() string {
 	var parts []string
 	for _, s := range []Severity{Error, Warning} {
 		if n := l.count(s); n > 0 {
-			parts = append(parts, plural(n, s.String()))
+			parts = append(parts, Count(n, s.String()))
 		}
 	}
 	if len(parts) == 0 {
@@ -193,7 +193,9 @@ func (l List) count(s Severity) int {
 	return n
 }
 
-func plural(n int, noun string) string {
+// Count says how many there are of something whose plural is regular: "1 error",
+// "2 errors".
+func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
