@@ -437,7 +437,7 @@ func TestMigrateSaysWhoCanMove(t *testing.T) {
 	move := func(to string) result {
 		return rondo(t, "act", "migrate", "--workflow", "parcel", "--key", "o-1", "--to", to)
 	}
-	if r := move("9"); r.code != exitFailed || !strings.Contains(r.stderr, "refused: the instance parcel/o-1 cannot move to version 9: this node knows no such version of parcel (act-refused)") {
+	if r := move("9"); r.code != exitFailed || !strings.Contains(r.stderr, "refused: the instance parcel/o-1 cannot move to version 9: no such version of parcel is deployed (act-refused)") {
 		t.Errorf("to a version that is not there: %+v", r)
 	}
 	if r := move("3"); r.code != exitFailed || !strings.Contains(r.stderr, "version 3 has no step parcel") {
