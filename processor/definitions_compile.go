@@ -78,15 +78,16 @@ func (r Registry) client() (*schemas.Registry, error) {
 }
 
 // CheckDefinition compiles a definition as a node of the application would,
-// its schemas included. The plan is nil if the list has errors. err says that
-// the check could not be made: the schema registry does not answer.
+// its schemas included. The plan is nil if the list has errors, or if Parse has
+// found some: then the list has what is wrong besides. err says that the check
+// could not be made: the schema registry does not answer.
 func CheckDefinition(ctx context.Context, cfg Config, def *topology.Definition) (*topology.Plan, diag.List, error) {
 	compiler, err := newDefinitionCompiler(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
 	compiled, list, err := compiler.check(ctx, def, true)
-	if err != nil || list.HasErrors() {
+	if err != nil || compiled == nil || list.HasErrors() {
 		return nil, list, err
 	}
 	return compiled.plan, list, nil
@@ -117,26 +118,26 @@ func (c *definitionCompiler) compile(ctx context.Context, def *topology.Definiti
 // schemas say: that is for who is about to deploy it. What was deployed must go
 // on running, whatever a newer version of a schema, or of Rondo, says of it.
 func (c *definitionCompiler) check(ctx context.Context, def *topology.Definition, typed bool) (*compiledDefinition, diag.List, error) {
+	var list diag.List
+	options := c.plans
+	if typed {
+		types, unusable, err := schemas.TypesOf(ctx, def, c.registry)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, u := range unusable {
+			list = append(list, diag.Diagnostic{Code: CodeSchema, Pos: u.Pos, Length: len([]rune(u.Schema)), Message: u.Error()})
+		}
+		options.Types = &types
+	}
 	writer, err := schemas.NewWriter(ctx, def, c.registry)
 	if passingSchemaError(err) {
 		return nil, nil, err
 	}
-	var list diag.List
-	options := c.plans
-	if err != nil {
-		list = append(list, schemaFinding(def, err))
-	} else {
+	if err == nil {
 		options.Encode = writer.Encode
-	}
-	if typed {
-		types, err := schemas.TypesOf(ctx, def, c.registry)
-		if passingSchemaError(err) {
-			return nil, nil, err
-		}
-		if err != nil && len(list) == 0 {
-			list = append(list, schemaFinding(def, err))
-		}
-		options.Types = &types
+	} else if len(list) == 0 && !lacksFiles(def) {
+		list = append(list, schemaFinding(def, err))
 	}
 	plan, found := topology.Compile(def, options)
 	list = append(list, found...)
@@ -152,6 +153,17 @@ func (c *definitionCompiler) check(ctx context.Context, def *topology.Definition
 		list = append(list, schemaFinding(def, err))
 	}
 	return &compiledDefinition{plan, readers, tables}, list.Sorted(), nil
+}
+
+// lacksFiles reports whether a schema file could not be read, which Parse has
+// reported.
+func lacksFiles(def *topology.Definition) bool {
+	for _, text := range def.Files {
+		if text == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func passingSchemaError(err error) bool {

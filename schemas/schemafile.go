@@ -17,28 +17,43 @@ type schemaFiles map[string]*Schema
 // parseSchemaFiles parses the files that end in .avsc, and those that a message
 // in Avro names. One may name types that another defines.
 func parseSchemaFiles(files map[string][]byte, messages []*topology.Message) (schemaFiles, error) {
-	isAvro := map[string]bool{}
-	for _, m := range messages {
-		isAvro[m.Schema] = m.Format == formatAvro
-	}
-	parsed := schemaFiles{}
-	left := slices.Sorted(maps.Keys(files))
-	left = slices.DeleteFunc(left, func(name string) bool { return !isAvro[name] && path.Ext(name) != ".avsc" })
-	for len(left) > 0 {
-		waiting, err := parsed.parseSome(files, left)
-		if err != nil {
-			return nil, err
-		}
-		left = waiting
+	parsed, failed := parseEach(files, avroFiles(files, messages))
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		return nil, fmt.Errorf("%s: %w", name, failed[name])
 	}
 	return parsed, nil
 }
 
-// parseSome parses what can be parsed with the files so far, and returns the
-// names of those that need another one first. It fails if nothing goes on.
-func (s schemaFiles) parseSome(files map[string][]byte, names []string) (waiting []string, err error) {
+// avroFiles are the names of the files that hold Avro schemas.
+func avroFiles(files map[string][]byte, messages []*topology.Message) []string {
+	isAvro := map[string]bool{}
+	for _, m := range messages {
+		isAvro[m.Schema] = m.Format == formatAvro
+	}
+	left := slices.Sorted(maps.Keys(files))
+	return slices.DeleteFunc(left, func(name string) bool { return !isAvro[name] && path.Ext(name) != ".avsc" })
+}
+
+// parseEach parses schema files, and tells of each that cannot be parsed why.
+func parseEach(files map[string][]byte, names []string) (schemaFiles, map[string]error) {
+	parsed, failed := schemaFiles{}, map[string]error{}
+	for left := names; len(left) > 0; {
+		waiting, reasons := parsed.parseSome(files, left, failed)
+		if len(waiting) == len(left) { // nothing goes on
+			maps.Copy(failed, reasons)
+			break
+		}
+		left = waiting
+	}
+	return parsed, failed
+}
+
+// parseSome parses what can be parsed with the files so far, and returns those
+// that need another one first, with what they need. What cannot be parsed is added
+// to failed.
+func (s schemaFiles) parseSome(files map[string][]byte, names []string, failed map[string]error) (waiting []string, reasons map[string]error) {
 	others := slices.Collect(maps.Values(s))
-	var reason error
+	reasons = map[string]error{}
 	for _, name := range names {
 		schema, err := ParseSchema(files[name], others...)
 		var unknown *unknownTypeError
@@ -46,15 +61,12 @@ func (s schemaFiles) parseSome(files map[string][]byte, names []string) (waiting
 		case err == nil:
 			s[name] = schema
 		case errors.As(err, &unknown):
-			waiting, reason = append(waiting, name), fmt.Errorf("%s: %w", name, err)
+			waiting, reasons[name] = append(waiting, name), err
 		default:
-			return nil, fmt.Errorf("%s: %w", name, err)
+			failed[name] = err
 		}
 	}
-	if len(waiting) == len(names) {
-		return nil, reason
-	}
-	return waiting, nil
+	return waiting, reasons
 }
 
 // of returns the schema of a message that names a schema file.

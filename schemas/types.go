@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"rondo/topology"
+	"rondo/topology/diag"
 	"rondo/topology/expr"
 	"rondo/topology/value"
 )
@@ -15,27 +16,37 @@ import (
 // TypesOf tells what the schemas of a definition say of the payloads of its
 // messages and the rows of its tables. A subject of the registry is asked for its
 // newest schema; without a registry, or where it has none in Avro, nothing is
-// known. An error that wraps ErrRegistryUnavailable says to try again, any other
-// names the message or table whose schema cannot be used.
-func TypesOf(ctx context.Context, def *topology.Definition, registry *Registry) (topology.Types, error) {
-	out := topology.Types{Messages: map[string]expr.Type{}, Tables: map[string]expr.Type{}}
-	files, err := parseSchemaFiles(def.Files, avroUsers(def))
-	if err != nil {
-		return out, fmt.Errorf("schema file %w", err)
-	}
-	t := typeSource{files: files, texts: def.Files, registry: registry}
+// known, nor of a message or table whose schema cannot be used: unusable tells
+// of them, in the order of the definition, each schema once. A schema file that
+// was not found (its text is nil) is not among them. The error wraps
+// ErrRegistryUnavailable, or is that of ctx, and says to try again.
+func TypesOf(ctx context.Context, def *topology.Definition, registry *Registry) (types topology.Types, unusable []UnusableSchema, err error) {
+	types = topology.Types{Messages: map[string]expr.Type{}, Tables: map[string]expr.Type{}}
+	files, failed := parseEach(def.Files, avroFiles(def.Files, avroUsers(def)))
+	t := typeSource{files: files, failed: failed, texts: def.Files, registry: registry, told: map[string]bool{}}
 	for _, m := range def.Messages {
-		if out.Messages[m.Name], err = t.of(ctx, m); err != nil {
-			return out, fmt.Errorf("message %s: %w", m.Name, err)
+		if types.Messages[m.Name], err = t.usable(ctx, "message", m); err != nil {
+			return types, nil, err
 		}
 	}
 	for _, table := range def.Tables {
-		if out.Tables[table.Name], err = t.of(ctx, messageOfTable(table)); err != nil {
-			return out, fmt.Errorf("table %s: %w", table.Name, err)
+		if types.Tables[table.Name], err = t.usable(ctx, "table", messageOfTable(table)); err != nil {
+			return types, nil, err
 		}
 	}
-	return out, nil
+	return types, t.unusable, nil
 }
+
+// UnusableSchema is a schema that a message or table names and that cannot be
+// used.
+type UnusableSchema struct {
+	Owner  string // "message Ordered"
+	Schema string
+	Pos    diag.Pos // where it is named
+	Err    error
+}
+
+func (u UnusableSchema) Error() string { return u.Owner + ": " + u.Err.Error() }
 
 // avroUsers are the messages, and the tables as messages.
 func avroUsers(def *topology.Definition) []*topology.Message {
@@ -48,17 +59,40 @@ func avroUsers(def *topology.Definition) []*topology.Message {
 
 // messageOfTable describes the rows of a table as a message.
 func messageOfTable(t *topology.Table) *topology.Message {
-	return &topology.Message{Name: t.Name, Type: t.Name, Topic: t.Topic, Format: t.Format, Schema: t.Schema}
+	return &topology.Message{Name: t.Name, Type: t.Name, Topic: t.Topic, Format: t.Format, Schema: t.Schema, SchemaPos: t.SchemaPos}
 }
 
 // typeSource finds the types of messages.
 type typeSource struct {
 	files    schemaFiles
+	failed   map[string]error // of the files
 	texts    map[string][]byte
 	registry *Registry
+
+	told     map[string]bool // schemas that are in unusable
+	unusable []UnusableSchema
 }
 
-func (t typeSource) of(ctx context.Context, m *topology.Message) (expr.Type, error) {
+// usable is of, but notes what cannot be used: then the message may be anything.
+func (t *typeSource) usable(ctx context.Context, what string, m *topology.Message) (expr.Type, error) {
+	if text, named := t.texts[m.Schema]; named && text == nil {
+		return expr.Type{}, nil
+	}
+	of, err := t.of(ctx, m)
+	switch {
+	case errors.Is(err, ErrRegistryUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return of, fmt.Errorf("%s %s: %w", what, m.Name, err)
+	case err != nil && !t.told[m.Schema]:
+		t.told[m.Schema] = true
+		t.unusable = append(t.unusable, UnusableSchema{what + " " + m.Name, m.Schema, m.SchemaPos, err})
+	}
+	if err != nil {
+		return expr.Type{}, nil
+	}
+	return of, nil
+}
+
+func (t *typeSource) of(ctx context.Context, m *topology.Message) (expr.Type, error) {
 	format, err := formatOf(m)
 	switch {
 	case err != nil:
@@ -80,7 +114,10 @@ func (t typeSource) of(ctx context.Context, m *topology.Message) (expr.Type, err
 }
 
 // schema is the Avro schema of a message; nil: it is not known.
-func (t typeSource) schema(ctx context.Context, m *topology.Message) (*Schema, error) {
+func (t *typeSource) schema(ctx context.Context, m *topology.Message) (*Schema, error) {
+	if err := t.failed[m.Schema]; err != nil {
+		return nil, fmt.Errorf("schema file %s: %w", m.Schema, err)
+	}
 	if m.SchemaFile() {
 		return t.files.of(m)
 	}

@@ -127,9 +127,9 @@ func TestTypesOfADefinition(t *testing.T) {
 		Tables:   []*topology.Table{{Name: "rates", Topic: "rates", Schema: "in.json"}},
 		Files:    map[string][]byte{"in.json": []byte(`{"properties":{"a":{"type":"boolean"}}}`), "order.avsc": []byte(orderSchema)},
 	}
-	types, err := TypesOf(context.Background(), def, nil)
-	if err != nil {
-		t.Fatal(err)
+	types, unusable, err := TypesOf(context.Background(), def, nil)
+	if err != nil || len(unusable) > 0 {
+		t.Fatal(unusable, err)
 	}
 	for name, want := range map[string]string{"In": "{a? bool}", "Text": "string", "Any": "any", "Subject": "any"} {
 		if got := typeText(types.Messages[name]); got != want {
@@ -142,8 +142,31 @@ func TestTypesOfADefinition(t *testing.T) {
 	if len(types.Messages["Out"].Fields) == 0 {
 		t.Error("nothing is known of Out")
 	}
-	def.Files["in.json"] = []byte(`{`)
-	if _, err := TypesOf(context.Background(), def, nil); err == nil || !strings.HasPrefix(err.Error(), "message In: ") {
-		t.Errorf("got %v", err)
+}
+
+func TestEachSchemaThatCannotBeUsedIsToldOnceAndTheOthersAreKnown(t *testing.T) {
+	def := &topology.Definition{
+		Messages: []*topology.Message{
+			message("In", "", "in.json"), message("Again", "", "in.json"), message("Out", "avro", "out.avsc"),
+			message("Lost", "avro", "lost.avsc"), message("Good", "avro", "order.avsc"), message("Needs", "avro", "needs.avsc"),
+		},
+		Files: map[string][]byte{
+			"in.json": []byte(`{`), "out.avsc": []byte(`{"type":"recrd"}`), "lost.avsc": nil, "order.avsc": []byte(orderSchema),
+			"needs.avsc": []byte(`{"type":"record","name":"A","fields":[{"name":"b","type":"B"}]}`),
+		},
+	}
+	types, unusable, err := TypesOf(context.Background(), def, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var owners []string
+	for _, u := range unusable {
+		owners = append(owners, u.Owner)
+	}
+	if got := strings.Join(owners, ", "); got != "message In, message Out, message Needs" {
+		t.Errorf("got %s: %v", got, unusable)
+	}
+	if len(types.Messages["Good"].Fields) == 0 || typeText(types.Messages["In"]) != "any" || typeText(types.Messages["Lost"]) != "any" {
+		t.Errorf("got %v", types.Messages)
 	}
 }

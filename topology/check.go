@@ -19,13 +19,17 @@ type checker struct {
 	flow     *flow
 	messages map[string]*Message
 	names    []string // of the messages, in the order of the file
+	gaps     *gaps
+	// strayMessage: a message is named that is not declared. Any of those that seem
+	// to be unused may be meant.
+	strayMessage bool
 }
 
 func newChecker(def *Definition, p *parser) *checker {
 	o := newOutline(def)
 	c := &checker{
 		findings: p.findings, def: def, p: p,
-		outline: o, flow: newFlow(o), messages: map[string]*Message{},
+		outline: o, flow: newFlow(o), messages: map[string]*Message{}, gaps: p.gaps,
 	}
 	for _, m := range def.Messages {
 		c.messages[m.Name] = m
@@ -34,8 +38,8 @@ func newChecker(def *Definition, p *parser) *checker {
 	return c
 }
 
-// check looks for errors, and where there are none for warnings: most of these
-// would only repeat an error in other words.
+// check looks for errors and for warnings. What could follow from a part that was
+// not understood, or from another finding, is not said.
 func (c *checker) check() {
 	c.checkMessages()
 	c.checkSteps()
@@ -44,14 +48,12 @@ func (c *checker) check() {
 	c.checkWords()
 	c.checkRetries()
 	c.checkCatch()
-	if !c.list.HasErrors() {
-		c.lint()
-	}
+	c.lint()
 }
 
 // checkMessages looks for messages that are named and not declared.
 func (c *checker) checkMessages() {
-	if c.p.messagesLost {
+	if c.gaps.messages {
 		return // already reported
 	}
 	c.messageRules(c.def.Start)
@@ -74,9 +76,10 @@ func (c *checker) messageRules(rules []*Rule) {
 }
 
 func (c *checker) message(name string, pos diag.Pos) {
-	if c.messages[name] != nil || c.p.lost[name] || name == "" {
+	if c.messages[name] != nil || c.gaps.mayName(name) || name == "" {
 		return
 	}
+	c.strayMessage = true
 	f := c.report(spanOf(pos, name), codeUnknownMessage, fmt.Sprintf("no message is called `%s`", name))
 	switch meant := f.suggest(name, c.names); {
 	case meant != "":
@@ -139,7 +142,7 @@ func (c *checker) checkJump(s *Step) {
 			help("`then` goes to a step of the same list or of one around it")
 		return
 	}
-	if c.p.lost[name] {
+	if c.gaps.mayName(name) {
 		return
 	}
 	f := c.report(spanOf(s.Then.Pos, name), codeUnknownStep, fmt.Sprintf("no step is called `%s`", name))
@@ -189,7 +192,7 @@ func variableNames(o *outline) []string {
 }
 
 func (c *checker) variable(set []string, name string, pos diag.Pos) {
-	if _, ok := slices.BinarySearch(set, name); ok || c.p.lost[name] || !snakeName.MatchString(name) {
+	if _, ok := slices.BinarySearch(set, name); ok || c.gaps.mayName(name) || !snakeName.MatchString(name) {
 		return
 	}
 	f := c.report(spanOf(pos, name), codeUnknownVariable, fmt.Sprintf("no step sets a variable `%s`", name))
@@ -200,23 +203,27 @@ func (c *checker) variable(set []string, name string, pos diag.Pos) {
 
 // checkRetries looks for attempts that never end.
 func (c *checker) checkRetries() {
+	if c.def.Deadline != nil || c.gaps.mayHave("deadline") {
+		return
+	}
 	for _, r := range c.retries() {
-		if r.Attempts == 0 && r.Within == 0 && c.def.Deadline == nil {
+		if r.Attempts == 0 && r.Within == 0 {
 			c.report(spanOf(r.Pos, "retry"), codeEndlessRetry, "unlimited attempts without an end").
 				help("add `within: 1d` (or another time) here, or a `deadline` to the workflow")
 		}
 	}
 }
 
+// retries are all that were understood.
 func (c *checker) retries() []*Retry {
 	var out []*Retry
 	for _, m := range c.def.Messages {
-		if m.Retry != nil {
+		if m.Retry != nil && !m.unknown {
 			out = append(out, m.Retry)
 		}
 	}
 	for _, s := range c.outline.steps {
-		if s.Retry != nil {
+		if s.Retry != nil && !s.unknown {
 			out = append(out, s.Retry)
 		}
 	}

@@ -1,5 +1,7 @@
 package topology
 
+import "slices"
+
 // flow is where control may go: from each step or reaction to those that may
 // come next. It takes every way that the words allow, whatever conditions say.
 type flow struct {
@@ -11,6 +13,7 @@ type flow struct {
 	ends    map[*listing]int // behind the last step of a list
 	anyOf   map[*listing]int // leads to every step that a jump from a list may take
 	falls   map[*Step]int    // behind a reaction of the workflow's catch
+	unclear map[*Step]bool   // of which it is not known that they go on, though they seem to
 	roots   []int
 	before  [][]int // of each node those that lead to it
 }
@@ -25,7 +28,7 @@ type point struct {
 }
 
 func newFlow(o *outline) *flow {
-	f := &flow{outline: o, of: map[*Step]int{}, body: map[*Step]int{}, done: map[*Step]int{}, ends: map[*listing]int{}, anyOf: map[*listing]int{}, falls: map[*Step]int{}}
+	f := &flow{outline: o, of: map[*Step]int{}, body: map[*Step]int{}, done: map[*Step]int{}, ends: map[*listing]int{}, anyOf: map[*listing]int{}, falls: map[*Step]int{}, unclear: map[*Step]bool{}}
 	for _, l := range o.lists {
 		f.ends[l] = f.add(nil)
 	}
@@ -92,6 +95,10 @@ func (f *flow) step(s *Step, after int) {
 	}
 	body, done := f.add(s), f.add(s)
 	f.body[s], f.done[s] = body, done
+	if s.unknown {
+		f.anywhere(s, in, body, done, after)
+		f.unclear[s] = true
+	}
 	f.edge(in, body)
 	f.edge(done, f.targets(s, after)...)
 	f.action(s, body, done)
@@ -103,6 +110,16 @@ func (f *flow) step(s *Step, after int) {
 	}
 	if s.Compensate != nil {
 		f.reaction(s.Compensate, f.add(nil))
+	}
+}
+
+// anywhere links a step of which a part was not understood: it may do anything.
+func (f *flow) anywhere(s *Step, in, body, done, after int) {
+	f.edge(in, after)
+	f.edge(body, done)
+	f.edge(done, after, f.anyTarget(f.outline.sites[s].listing))
+	for _, n := range []int{in, body, done} {
+		f.nodes[n].calm = true
 	}
 }
 
@@ -120,7 +137,8 @@ func (f *flow) targets(s *Step, after int) []int {
 	if target, ok := l.resolve(s.Then.Name); ok {
 		return []int{f.of[target]}
 	}
-	return nil // reported as an unknown step
+	f.unclear[s] = true // reported as an unknown step
+	return []int{f.anyTarget(l)}
 }
 
 // anyTarget is a node that leads wherever a jump by expression may lead. Each
@@ -171,6 +189,7 @@ func (f *flow) action(s *Step, body, done int) {
 		if hasElse(a.Alternatives) {
 			return
 		}
+		f.unclear[s] = slices.ContainsFunc(a.Alternatives, func(s *Step) bool { return s.unknown })
 	case *Block, *Fork:
 		f.lists(s, body, done)
 		return
@@ -208,7 +227,7 @@ func (f *flow) alternatives(steps []*Step, body, done int) {
 // hasElse reports whether one of the alternatives always holds.
 func hasElse(steps []*Step) bool {
 	for _, s := range steps {
-		if s.When == nil {
+		if s.When == nil && !s.unknown {
 			return true
 		}
 	}
@@ -238,6 +257,9 @@ func (f *flow) fallsOff(s *Step) (last *Step, falls bool) {
 	toward := map[int]int{end: end}
 	for queue := []int{end}; len(queue) > 0; queue = queue[1:] {
 		n := queue[0]
+		if f.unclear[f.nodes[n].step] {
+			continue
+		}
 		if n == f.of[s] {
 			return f.lastNamed(n, end, toward), true
 		}

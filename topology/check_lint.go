@@ -5,14 +5,17 @@ import (
 	"slices"
 )
 
-// lint warns of what is legal but hardly meant. It is only asked about
-// definitions without errors.
+// lint warns of what is legal but hardly meant. Of steps and messages of which a
+// part was not understood it says nothing.
 func (c *checker) lint() {
 	c.lintMessages()
 	c.lintErrors()
 	c.lintCompensations()
 	c.lintPaths()
 	for _, s := range c.outline.steps {
+		if s.unknown {
+			continue
+		}
 		c.lintTimeout(s)
 		c.lintRetry(s)
 		c.lintAlternatives(s)
@@ -30,9 +33,11 @@ func (c *checker) lint() {
 func (c *checker) lintMessages() {
 	read, written := c.usedMessages()
 	for i, m := range c.def.Messages {
+		if m.unknown || !messageName.MatchString(m.Name) {
+			continue
+		}
 		if !read[m.Name] && !written[m.Name] {
-			c.warn(spanOf(m.Pos, m.Name), codeUnusedMessage, fmt.Sprintf("`%s` is never sent, awaited or listened for", m.Name)).
-				help("remove it, or use it")
+			c.unused(m)
 			continue
 		}
 		if before := shadow(c.def.Messages[:i], m, read); read[m.Name] && before != nil {
@@ -43,11 +48,20 @@ func (c *checker) lintMessages() {
 	}
 }
 
+// unused warns of a message that nothing uses, as far as that is known.
+func (c *checker) unused(m *Message) {
+	if c.strayMessage || c.gaps.mayName(m.Name) || c.gaps.mayMiss("start", "do") {
+		return
+	}
+	c.warn(spanOf(m.Pos, m.Name), codeUnusedMessage, fmt.Sprintf("`%s` is never sent, awaited or listened for", m.Name)).
+		help("remove it, or use it")
+}
+
 // shadow finds an earlier message that takes every record of m. Of many messages
 // only the nearest hundred before m are looked at.
 func shadow(earlier []*Message, m *Message, read map[string]bool) *Message {
 	for _, e := range earlier[max(0, len(earlier)-100):] {
-		if read[e.Name] && e.When == nil && e.Topic == m.Topic && e.Type == m.Type {
+		if read[e.Name] && !e.unknown && e.When == nil && e.Topic == m.Topic && e.Type == m.Type {
 			return e
 		}
 	}
@@ -79,7 +93,7 @@ func (c *checker) usedMessages() (read, written map[string]bool) {
 // again, and that nothing raises.
 func (c *checker) lintErrors() {
 	names, all := c.raisedErrors()
-	if all {
+	if all || c.gaps.mayHave("do", "anytime", "start", "catch") {
 		return
 	}
 	raised := map[string]bool{}
@@ -101,6 +115,9 @@ func (c *checker) lintErrors() {
 }
 
 func (c *checker) lintError(raised []string, name string, at span) {
+	if c.gaps.mayName(name) || !kebabName.MatchString(name) {
+		return
+	}
 	f := c.warn(at, codeErrorNeverRaised, fmt.Sprintf("nothing in this workflow raises `%s`", name))
 	if f.suggest(name, raised) == "" {
 		f.help("an operator may still raise it; else remove it")
@@ -113,8 +130,10 @@ func (c *checker) raisedErrors() (names []string, all bool) {
 	names = []string{"timeout", "deadline", "cancelled", "fault", anyError}
 	for _, s := range c.outline.steps {
 		switch a := s.Action.(type) {
+		case nil:
+			all = all || s.unknown // it may be a child
 		case *Raise:
-			all = all || a.Name != nil
+			all = all || a.Name != nil || !kebabName.MatchString(a.Error)
 			names = append(names, a.Error)
 		case *Run:
 			all = all || len(a.Await) > 0 // a child's failure has a name of its own
@@ -135,7 +154,7 @@ func (c *checker) catches() []*Rule {
 func (c *checker) lintCompensations() {
 	never := c.nothingUndoes()
 	for _, s := range c.outline.steps {
-		if s.Compensate == nil {
+		if s.Compensate == nil || s.unknown {
 			continue
 		}
 		at := spanOf(s.Compensate.Pos, "compensate")
@@ -158,12 +177,15 @@ func (c *checker) lintCompensations() {
 // nothingUndoes reports whether no error ends in compensation: the workflow's
 // `catch` takes all of them, and the word `compensate` stands nowhere.
 func (c *checker) nothingUndoes() bool {
+	if c.gaps.mayHave("catch", "do") || c.gaps.mayName("compensate") {
+		return false
+	}
 	takesAll := slices.ContainsFunc(c.def.Catch, func(r *Rule) bool {
 		return r.Name == anyError && hasElse(r.Alternatives)
 	})
 	return takesAll && !slices.ContainsFunc(c.outline.steps, func(s *Step) bool {
 		_, undoes := s.Action.(*Undo)
-		return undoes
+		return undoes || s.unknown && s.Action == nil
 	})
 }
 
@@ -185,12 +207,12 @@ func (c *checker) lintPaths() {
 // lintTimeout warns of waits that nothing ends.
 func (c *checker) lintTimeout(s *Step) {
 	at := c.outline.sites[s]
-	if s.Timeout != nil || at.timed || c.def.Deadline != nil && !at.catching {
+	if s.Timeout != nil || at.timed || (c.def.Deadline != nil || c.gaps.mayHave("deadline")) && !at.catching {
 		return
 	}
 	switch a := s.Action.(type) {
 	case *Send:
-		if m := c.messages[a.Message]; len(a.Await) > 0 && (m == nil || m.Timeout == nil) {
+		if m := c.messages[a.Message]; len(a.Await) > 0 && m != nil && m.Timeout == nil && !m.unknown {
 			c.warn(spanOf(a.Pos, a.Message), codeNoTimeout, fmt.Sprintf("nothing ends this call if no outcome comes%s", c.whyNoDeadline(at))).
 				help("add a `timeout` here or to the message" + c.orDeadline(at))
 		}
@@ -227,7 +249,7 @@ func (c *checker) lintRetry(s *Step) {
 	if !ok || s.Retry == nil || s.Timeout != nil || !slices.Equal(s.Retry.Errors, []string{"timeout"}) {
 		return
 	}
-	if m := c.messages[a.Message]; m != nil && m.Timeout != nil {
+	if m := c.messages[a.Message]; m == nil || m.Timeout != nil || m.unknown {
 		return
 	}
 	c.warn(spanOf(s.Retry.Pos, "retry"), codeRetryNeverHappens, "without a `timeout` no attempt ever fails, so none is made again").
@@ -257,7 +279,7 @@ func (c *checker) lintRules(rules []*Rule) {
 // lintOrder warns of alternatives behind one that always holds.
 func (c *checker) lintOrder(steps []*Step) {
 	for i, s := range steps {
-		if s.When == nil && i+1 < len(steps) {
+		if s.When == nil && !s.unknown && i+1 < len(steps) {
 			c.warn(spanOf(steps[i+1].Pos, ""), codeUnreachableCase, "this alternative is never taken").
 				related(spanOf(s.Pos, ""), "this one always holds").
 				help("put the one without `when` last")
@@ -269,6 +291,9 @@ func (c *checker) lintOrder(steps []*Step) {
 // lintReach warns of steps that no way leads to: of each list the first one of
 // those behind each other, and nothing inside of a step that is out of reach.
 func (c *checker) lintReach(f *flow) {
+	if c.gaps.mayHave("start", "anytime", "catch") {
+		return // there may be jumps
+	}
 	reached := f.reached(f.roots...)
 	for _, l := range c.outline.lists {
 		if l.owner != nil && !reached[f.of[l.owner]] {

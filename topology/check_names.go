@@ -55,6 +55,7 @@ func (p *parser) checkKebab(at span, what, name string) {
 	f := p.report(at, codeBadName, fmt.Sprintf("`%s` is no name for a%s %s: they are in kebab-case, like `new-card`", name, vowel(what), what))
 	if k := kebab(name); kebabName.MatchString(k) {
 		f.help("write `" + k + "`")
+		p.loseName(k)
 	}
 }
 
@@ -88,6 +89,7 @@ func (p *parser) checkMessageName(at span, name string) {
 	}
 	f := p.report(at, codeBadName, fmt.Sprintf("`%s` is no name for a message: they begin with a capital and have letters and digits", name))
 	if c := capitals(name); messageName.MatchString(c) {
+		p.loseName(c)
 		f.help("write `" + c + "`; what stands on the wire is said by `type`: " + c + ": {type: " + name + ", …}")
 	}
 }
@@ -122,6 +124,7 @@ func (p *parser) checkSnake(at span, what, name string) {
 	}
 	f := p.report(at, codeBadName, fmt.Sprintf("`%s` is no name for a %s: they are in snake_case, like `card_token`", name, what))
 	if s := strings.ReplaceAll(kebab(name), "-", "_"); snakeName.MatchString(s) {
+		p.loseName(s)
 		f.help("write `" + s + "`")
 	}
 }

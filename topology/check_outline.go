@@ -121,7 +121,7 @@ func (o *outline) block(s *Step, steps []*Step, at site, each func(*listing)) {
 	if each != nil {
 		each(l)
 	}
-	at.timed = at.timed || s.Timeout != nil
+	at.timed = at.timed || s.Timeout != nil || s.unknown
 	o.fill(l, steps, at, nil)
 }
 

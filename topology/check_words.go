@@ -95,7 +95,7 @@ func (c *checker) checkMigration(m *Migration) {
 	}
 	names := c.stepNames()
 	for _, step := range m.Steps {
-		if c.outline.named[step.New] != nil || c.p.lost[step.New] {
+		if c.outline.named[step.New] != nil || c.gaps.mayName(step.New) {
 			continue
 		}
 		f := c.report(spanOf(step.NewPos, step.New), codeUnknownStep, fmt.Sprintf("no step is called `%s`", step.New))
@@ -118,9 +118,12 @@ func (c *checker) stepNames() []string {
 
 // checkLimits looks for limits of messages that are never sent.
 func (c *checker) checkLimits() {
+	if c.strayMessage {
+		return
+	}
 	_, written := c.usedMessages()
 	for _, m := range c.def.Messages {
-		if m.Limit != nil && !written[m.Name] && !c.p.lost[m.Name] {
+		if m.Limit != nil && !written[m.Name] && !c.gaps.mayName(m.Name) {
 			c.report(spanOf(m.Limit.Pos, "limit"), codeWordNeeds, fmt.Sprintf("`limit` does nothing here: `%s` is never sent", m.Name)).
 				help("a limit bounds commands; remove it, or send the message")
 		}

@@ -15,10 +15,14 @@ import (
 // named, jumps resolved, expressions compiled, and it is found out what can
 // still be listened for from each step. It reports everything that is wrong
 // with the expressions at once; the Plan is nil if anything is.
+//
+// Of a definition in which Parse has found errors it makes no Plan either, but it
+// reports what else is wrong, and nothing that may come of those errors.
 func Compile(def *Definition, options Options) (*Plan, diag.List) {
 	options.Limits = options.Limits.withDefaults()
 	c := &compiler{
-		def: def,
+		found: &findings{},
+		def:   def,
 		plan: &Plan{
 			definition: def,
 			digest:     def.Digest(),
@@ -42,23 +46,20 @@ func Compile(def *Definition, options Options) (*Plan, diag.List) {
 	c.resolve()
 	c.routes()
 	c.checkScopes()
-	if c.found.HasErrors() {
-		return nil, c.found.Sorted()
-	}
 	if options.Types != nil {
-		c.found = append(c.found, checkTypes(def, *options.Types)...)
+		checkTypes(def, *options.Types, c.found)
 	}
-	if c.found.HasErrors() {
-		return nil, c.found.Sorted()
+	if def.gaps != nil || c.found.list.HasErrors() {
+		return nil, c.found.sorted()
 	}
 	c.reach()
-	return c.plan, c.found.Sorted()
+	return c.plan, c.found.sorted()
 }
 
 type compiler struct {
 	def   *Definition
 	plan  *Plan
-	found diag.List
+	found *findings
 
 	scopes     *scopes
 	names      map[context]scope
@@ -80,13 +81,20 @@ type jump struct {
 // context is what an expression can refer to beyond variables.
 type context struct {
 	event, failure, command, undoes, index bool
-	scope                                  int // of its variables
+	scope                                  int  // of its variables
+	unknown                                bool // it is in a step that was not wholly understood: any name may exist there
 }
 
 func (c *compiler) report(at diag.Pos, length int, code, help, format string, args ...any) {
-	c.found = append(c.found, diag.Diagnostic{
-		Code: code, Pos: at, Length: max(1, length), Message: fmt.Sprintf(format, args...), Help: help,
-	})
+	c.found.put(diag.Error, span{at, length}, code, fmt.Sprintf(format, args...)).help(help)
+}
+
+// structural is report for what Parse finds as well: only in a definition that was
+// made in another way it is news.
+func (c *compiler) structural(at diag.Pos, length int, code, help, format string, args ...any) {
+	if c.def.gaps == nil {
+		c.report(at, length, code, help, format, args...)
+	}
 }
 
 // workflow compiles everything that does something.
@@ -186,7 +194,7 @@ func (c *compiler) list(steps []*Step, owner *node, outer *list, ctx context) *l
 	c.depth++
 	defer func() { c.depth-- }()
 	if c.depth == nestingOfBlocks+1 {
-		c.report(owner.step.Pos, len(owner.place), codeTooDeep, "move inner steps further out",
+		c.structural(owner.step.Pos, len(owner.place), codeTooDeep, "move inner steps further out",
 			"blocks, branches and loops are nested more than %d deep", nestingOfBlocks)
 	}
 	for _, step := range steps {
@@ -224,7 +232,7 @@ func (c *compiler) begin(step *Step, place string, role role, owner *node) *node
 	n := &node{place: place, role: role, order: c.order, step: step, owner: owner, listen: -1}
 	c.order++
 	if c.plan.nodes[place] != nil {
-		c.report(step.Pos, len(step.Name), codeDuplicateStep, "give one of them another name", "there are two steps %q", place)
+		c.structural(step.Pos, len(step.Name), codeDuplicateStep, "give one of them another name", "there are two steps %q", place)
 	}
 	c.plan.nodes[place] = n
 	return n
@@ -233,6 +241,7 @@ func (c *compiler) begin(step *Step, place string, role role, owner *node) *node
 // finish compiles what is in a step.
 func (c *compiler) finish(n *node, ctx context) {
 	step := n.step
+	ctx.unknown = ctx.unknown || step.unknown
 	n.when = c.condition(step.When, ctx)
 	n.cond = c.condition(step.If, ctx)
 	n.set = c.assignments(step.Set, ctx)
@@ -296,7 +305,7 @@ func (c *compiler) resolve() {
 		default:
 			j.from.then.to = j.from.jumps.find(j.then.Name)
 			if j.from.then.to == nil {
-				c.report(j.then.Pos, len(j.then.Name), codeUnknownStep, "",
+				c.structural(j.then.Pos, len(j.then.Name), codeUnknownStep, "",
 					"%s cannot go to %q: there is no such step in its list or in those around it", j.from.place, j.then.Name)
 			}
 		}
@@ -361,7 +370,7 @@ func (c *compiler) routes() {
 func (c *compiler) message(name string, at diag.Pos) *message {
 	m := c.plan.messages[name]
 	if m == nil {
-		c.report(at, len(name), codeUnknownMessage, "declare it under `messages`", "there is no message %q", name)
+		c.structural(at, len(name), codeUnknownMessage, "declare it under `messages`", "there is no message %q", name)
 	}
 	return m
 }
@@ -506,7 +515,7 @@ func (n *node) outerList() *list {
 // notEmpty reports a list that has no steps, where there must be some.
 func (c *compiler) notEmpty(steps []*Step, at diag.Pos, name string) {
 	if len(steps) == 0 {
-		c.report(at, len(name), codeEmptyValue, "write at least one step", "%s has no steps", name)
+		c.structural(at, len(name), codeEmptyValue, "write at least one step", "%s has no steps", name)
 	}
 }
 

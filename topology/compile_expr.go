@@ -39,7 +39,7 @@ func (c *compiler) inScope(e *Expr, ctx context, compile compileFunc) *formula {
 	if e == nil {
 		return nil
 	}
-	f := c.compile(e, c.withTables(c.scope(ctx)), compile)
+	f := c.compile(e, c.scope(ctx), compile)
 	if c.reads != nil && f.program != nil {
 		for _, name := range f.program.Reads() {
 			c.reads[name] = true
@@ -50,12 +50,15 @@ func (c *compiler) inScope(e *Expr, ctx context, compile compileFunc) *formula {
 
 // withTables adds the tables, where there are any.
 func (c *compiler) withTables(s scope) scope {
-	if len(c.def.Tables) == 0 {
+	if len(c.def.Tables) == 0 && !c.def.gaps.mayHave("tables") {
 		return s
 	}
 	rows := make(map[string]expr.Type, len(c.def.Tables))
 	for _, t := range c.def.Tables {
 		rows[t.Name] = expr.Type{}
+	}
+	for _, name := range c.def.gaps.variables() { // tables are called as variables are
+		rows[name] = expr.Type{}
 	}
 	return s.WithTables(rows)
 }
@@ -70,6 +73,9 @@ func (c *compiler) recordFormula(e *Expr, compile compileFunc) *formula {
 }
 
 func (c *compiler) compile(e *Expr, s scope, compile compileFunc) *formula {
+	if c.found.full() {
+		return &formula{nil, e} // no more is reported, and looking for what was meant takes time
+	}
 	program, issues := compile(e.Text, s)
 	for _, issue := range issues {
 		c.report(e.At(issue.Offset), issue.Length, issue.Code, issue.Help, "%s", issue.Message)
@@ -84,6 +90,10 @@ func (c *compiler) scope(ctx context) scope {
 	}
 	names := []string{nameKey, nameNow, nameInstance}
 	names = append(names, c.scopes.visible(ctx.scope)...)
+	names = append(names, c.def.gaps.variables()...)
+	if ctx.unknown {
+		names = append(names, builtInVariables()...)
+	}
 	if ctx.index {
 		names = append(names, nameIndex)
 	}
@@ -99,7 +109,7 @@ func (c *compiler) scope(ctx context) scope {
 	if ctx.undoes {
 		names = append(names, nameUndoes)
 	}
-	s := expr.NewScope(names...)
+	s := c.withTables(expr.NewScope(names...))
 	c.names[ctx] = s
 	return s
 }
@@ -107,7 +117,7 @@ func (c *compiler) scope(ctx context) scope {
 // compensation compiles how a step is undone, and notes which variables that
 // reads: they are kept as they are when there is something to undo.
 func (c *compiler) compensation(n *node, ctx context) {
-	ctx = context{failure: true, undoes: true, scope: ctx.scope, index: ctx.index}
+	ctx = context{failure: true, undoes: true, scope: ctx.scope, index: ctx.index, unknown: ctx.unknown}
 	c.reads = make(map[string]bool)
 	n.undo = c.node(n.step.Compensate, n.place+".compensate", roleCompensation, nil, ctx)
 	visible := append(c.scopes.visible(ctx.scope), nameIndex)

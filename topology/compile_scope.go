@@ -162,6 +162,11 @@ func (v *varScope) owner(name string) *varScope {
 	return found
 }
 
+// sets reports whether a name is set anywhere.
+func (s *scopes) sets(name string) bool {
+	return slices.ContainsFunc(s.list, func(v *varScope) bool { return v.sets[name] })
+}
+
 // visible are the names that can be used in a scope.
 func (s *scopes) visible(id int) []string {
 	var out []string

@@ -112,8 +112,12 @@ func (c *compiler) correlations() {
 			continue
 		}
 		names[m.Correlate] = true
-		if !slices.Contains(c.plan.vars, m.Correlate) {
-			c.report(m.CorrelatePos, len(m.Correlate), codeUnknownVariable, "set it in a step or in `start`",
+		if !slices.Contains(c.plan.vars, m.Correlate) && !c.def.gaps.mayName(m.Correlate) {
+			report := c.structural
+			if c.scopes.sets(m.Correlate) {
+				report = c.report
+			}
+			report(m.CorrelatePos, len(m.Correlate), codeUnknownVariable, "set it in a step or in `start`",
 				"%s is found by the variable %q, and the workflow sets no such variable", m.Name, m.Correlate)
 		}
 	}

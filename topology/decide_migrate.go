@@ -22,7 +22,7 @@ func (c *compiler) migration() {
 	c.plan.migrated = c.assignments(m.Set, context{})
 	for _, s := range m.Steps {
 		if n := c.plan.nodes[s.New]; n == nil || n.role != roleStep {
-			c.report(s.NewPos, len(s.New), codeUnknownStep, "", "there is no step %q", s.New)
+			c.structural(s.NewPos, len(s.New), codeUnknownStep, "", "there is no step %q", s.New)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (c *compiler) run(n *node, a *Run, ctx context) word {
 	ctx.command = true
 	w := &running{workflow: a.Workflow, key: c.formula(a.Key, ctx), with: c.template(a.With, ctx), awaited: a.Await != nil}
 	if n.retry != nil {
-		c.report(n.step.Pos, len(n.step.Name), codeMisplacedWord,
+		c.structural(n.step.Pos, len(n.step.Name), codeMisplacedWord,
 			"let the child try again, or catch its error and come back here with `then`", "a `run` has no `retry`")
 	}
 	ctx.event = true

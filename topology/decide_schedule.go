@@ -41,12 +41,12 @@ func (c *compiler) schedule() {
 	var err error
 	if s.Every <= 0 {
 		if out.cron, err = calendar.ParseCron(s.Cron); err != nil {
-			c.report(s.CronPos, len(s.Cron), codeWrongType, "as in `0 6 * * 1-5`: at six on working days", "this is no schedule: %v", err)
+			c.structural(s.CronPos, len(s.Cron), codeWrongType, "as in `0 6 * * 1-5`: at six on working days", "this is no schedule: %v", err)
 		}
 	}
 	if s.Zone != "" {
 		if out.zone, err = expr.LoadZone(s.Zone); err != nil {
-			c.report(s.ZonePos, len(s.Zone), codeWrongType, `zones have names like "Europe/Berlin"`, "there is no time zone %q", s.Zone)
+			c.structural(s.ZonePos, len(s.Zone), codeWrongType, `zones have names like "Europe/Berlin"`, "there is no time zone %q", s.Zone)
 		}
 	}
 	c.plan.schedule = out

@@ -39,6 +39,8 @@ type Definition struct {
 	// deployed (see Digest).
 	Source []byte
 	Files  map[string][]byte
+
+	gaps *gaps // what Parse did not understand; nil: nothing, or this was not parsed
 }
 
 // Again is what a start message does to a key that lives or has ended.
@@ -72,6 +74,8 @@ type Message struct {
 	Timeout *When
 	Retry   *Retry
 	Limit   *Limit // of a command; nil: none
+
+	unknown bool // a part of it was not understood, see gaps
 }
 
 // Limit bounds how a command is sent, over the whole application: at most Rate
@@ -183,6 +187,8 @@ type Template struct {
 	Literal value.Value
 	List    []*Template
 	Map     []Field
+
+	unknown bool // it was not understood, see gaps
 }
 
 // Field is one entry of a Template's map; Fields keep the order of the file.
@@ -238,6 +244,10 @@ type Step struct {
 	Catch      []*Rule
 	Then       *Target
 	Compensate *Step // undoes this step; its Name is ""
+
+	// unknown: a part of its own words was not understood, see gaps. It may do
+	// anything then, and go anywhere.
+	unknown bool
 }
 
 // Assignment sets one variable.

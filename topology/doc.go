@@ -23,9 +23,14 @@
 //   - the checker (check*.go): names, jumps and rules that concern the definition
 //     as a whole. check_flow.go knows where control may go from each step.
 //
-// All errors are found in one run, and none is caused by another: a node that was
-// reported is marked broken and stays silent, a name in a part that was not
-// understood is not called unknown, warnings wait until there are no errors.
+// Compile goes on, also with a definition that has errors: it looks into the
+// expressions, whose variables exist where (compile_scope.go), and, with what the
+// schemas tell, at types and at what may be null (types*.go).
+//
+// So all errors and warnings are found in one run, and none is caused by another:
+// a YAML node that was reported is marked broken and stays silent; what was not
+// understood is marked as unknown where it stands in the Definition, and the rest is
+// noted in its gaps (gaps.go). Whoever would say that something is missing asks there.
 //
 // # Deciding
 //

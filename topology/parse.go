@@ -9,7 +9,6 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 
 	"rondo/topology/diag"
-	"rondo/topology/expr"
 )
 
 const (
@@ -21,17 +20,17 @@ const (
 )
 
 // Parse reads a definition from YAML and checks its structure: the words and
-// their values, names, jumps, limits. It finds all errors in one run, and when
-// there are none also what is legal but hardly meant (warnings). The inside of
-// expressions is checked by Compile, except that a definition with errors, which is
-// not compiled, has the texts of its expressions checked here.
+// their values, names, jumps, limits, and what is legal but hardly meant
+// (warnings). It finds all in one run. The inside of expressions is checked by
+// Compile, also for a definition with errors.
 //
 // Findings name the file as file. Parse asks files for the schema files that the
 // definition names, by the name written there; nil has none.
 //
 // The list is sorted by place. The definition is nil when src cannot be read as
 // YAML at all. When the list has errors the definition holds what was understood
-// (no nil elements, but empty names and missing values) and must not be run.
+// (no nil elements, but empty names and missing values) and what was not (see
+// gaps); Compile makes no Plan of it, but finds what else is wrong.
 func Parse(file string, src []byte, files func(name string) ([]byte, error)) (*Definition, diag.List) {
 	p := &parser{
 		findings: &findings{},
@@ -39,7 +38,7 @@ func Parse(file string, src []byte, files func(name string) ([]byte, error)) (*D
 		words:    newVocabulary(),
 		broken:   map[*yaml.Node]bool{},
 		holed:    map[*yaml.Node]bool{},
-		lost:     map[string]bool{},
+		gaps:     newGaps(),
 	}
 	root := p.load(src)
 	if root == nil {
@@ -52,27 +51,11 @@ func Parse(file string, src []byte, files func(name string) ([]byte, error)) (*D
 	def := p.workflow(root)
 	def.Source = bytes.Clone(src)
 	def.Files = p.schemas(def, files)
-	c := newChecker(def, p)
-	c.check()
+	newChecker(def, p).check()
 	if p.list.HasErrors() {
-		p.checkTexts()
+		def.gaps = p.gaps
 	}
 	return def, p.findings.sorted()
-}
-
-// checkTexts looks at the text of each expression, for a definition with errors is
-// not compiled, and an error must not hide those of expressions. It says nothing of
-// names: what declares them may not have been understood.
-func (p *parser) checkTexts() {
-	names := expr.NewScope().WithTables(map[string]expr.Type{})
-	for _, e := range p.texts {
-		_, issues := expr.Compile(e.Text, names)
-		for _, i := range issues {
-			if i.Code != expr.IssueUnknownVariable && i.Code != expr.IssueUnknownTable {
-				p.report(span{e.At(i.Offset), i.Length}, i.Code, i.Message).help(i.Help)
-			}
-		}
-	}
 }
 
 // parser turns YAML nodes into a Definition. It reports what is wrong and goes
@@ -86,26 +69,12 @@ type parser struct {
 	broken map[*yaml.Node]bool
 	// holed mappings had entries that were refused: what they lack is not missed.
 	holed map[*yaml.Node]bool
-	// lost are the keys in parts of the file that were not understood: such a
-	// name is not called unknown where it is used.
-	lost map[string]bool
-	// messagesLost: `messages` was written and not understood, so that no name of
-	// a message is called unknown.
-	messagesLost bool
-	texts        []*Expr // all that were read
+	gaps  *gaps
+	// faults counts what was reported of the part of the file that is being read,
+	// see whole.
+	faults int
 	// paths are literals of which the author may have forgotten the `=`.
 	paths []path
-}
-
-// lose notes what a part of the file that is not read any further may declare.
-func (p *parser) lose(n *yaml.Node) {
-	for i, c := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 0 {
-			p.lost[c.Value] = true
-			continue
-		}
-		p.lose(c)
-	}
 }
 
 // findings collects diagnostics, each once and no more than findingsMax.

@@ -19,19 +19,22 @@ type fields struct {
 	byName  map[string]entry
 	taken   map[string]bool
 	// meant are the words that misspelt keys stand for: they are not missed.
-	meant map[string]bool
+	meant   map[string]bool
+	missing map[string]bool // required words that are not there
+	vague   bool            // a key was not understood and may stand for any word
 }
 
 // fields reads a mapping of words. It reports keys that are no words of the
 // place, and what the words demand of each other. Missing words are put to the
 // owner's span and name.
 func (p *parser) fields(n *yaml.Node, place Place, owner span, name string) fields {
-	f := fields{p: p, place: place, byName: map[string]entry{}, taken: map[string]bool{}, meant: map[string]bool{}}
+	f := fields{p: p, place: place, byName: map[string]entry{}, taken: map[string]bool{}, meant: map[string]bool{}, missing: map[string]bool{}}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		f.add(entry{n.Content[i], n.Content[i+1]})
 	}
 	f.checkActions()
-	if !p.holed[n] {
+	f.vague = p.hasHoles(n) || f.vague
+	if !f.vague {
 		f.checkNeighbours()
 		f.checkMissing(owner, name)
 	}
@@ -57,6 +60,7 @@ func gist(w Word) string {
 // unknown reports a key that is no word of the place.
 func (f *fields) unknown(e entry) {
 	f.p.lose(e.value)
+	f.p.loseName(e.key.Value)
 	name, at := e.key.Value, f.p.page.token(e.key)
 	if places := f.p.words.elsewhere(f.place, name); len(places) > 0 && !slices.Contains(f.p.words.names[f.place], name) {
 		f.p.report(at, codeMisplacedWord, fmt.Sprintf("`%s` cannot stand in %s", name, placeName(f.place))).
@@ -64,15 +68,16 @@ func (f *fields) unknown(e entry) {
 		return
 	}
 	r := f.p.report(at, codeUnknownWord, fmt.Sprintf("`%s` is no word of %s", name, placeName(f.place)))
+	meant := r.suggest(name, f.p.words.names[f.place])
+	f.meant[meant] = true
+	f.vague = f.vague || meant == ""
 	if isEmpty(e.value) && strings.Contains(name, ":") {
 		r.help("put a blank behind the `:`")
 		return
 	}
-	if meant := r.suggest(name, f.p.words.names[f.place]); meant != "" {
-		f.meant[meant] = true
-		return
+	if meant == "" {
+		r.help("the words here are " + listed(f.p.words.names[f.place]))
 	}
-	r.help("the words here are " + listed(f.p.words.names[f.place]))
 }
 
 func misplacedHelp(place Place, name string, places []Place) string {
@@ -145,6 +150,7 @@ func (f *fields) checkNeighbours() {
 		if len(w.Needs) > 0 && !slices.ContainsFunc(w.Needs, f.has) {
 			f.p.report(f.p.page.token(e.key), codeWordNeeds, fmt.Sprintf("`%s` does nothing here: it belongs to %s", w.Name, neededText(w))).
 				help("add what it belongs to, or remove `" + w.Name + "`")
+			f.p.lose(e.value)
 		}
 		for _, other := range w.Excludes {
 			if o, ok := f.byName[other]; ok {
@@ -182,7 +188,15 @@ func (f *fields) checkActions() {
 			f.p.report(f.p.page.token(e.key), codeTwoActions, fmt.Sprintf("`%s` is a second action beside `%s`", w.Name, first.Value)).
 				related(f.p.page.token(first), "the first action").
 				help("a step does one thing: make two steps, or a block with `do`")
+			f.loseAll()
 		}
+	}
+}
+
+// loseAll notes all that stands here: only one of two actions is kept.
+func (f *fields) loseAll() {
+	for _, e := range f.entries {
+		f.p.lose(e.value)
 	}
 }
 
@@ -190,6 +204,7 @@ func (f *fields) checkMissing(owner span, owned string) {
 	for _, name := range f.p.words.names[f.place] {
 		w, _ := f.p.words.find(f.place, name)
 		if w.Required && !f.has(name) {
+			f.missing[name] = true
 			f.p.report(owner, codeMissingWord, fmt.Sprintf("%s has no `%s`", owned, name)).
 				help(fmt.Sprintf("add `%s`: %s", name, gist(w)))
 		}
@@ -201,7 +216,7 @@ func (f *fields) checkMissing(owner span, owned string) {
 func (f *fields) take(name string) (entry, bool) {
 	f.taken[name] = true
 	e, ok := f.byName[name]
-	if !ok || f.p.broken[e.value] {
+	if !ok || f.p.isBroken(e.value) {
 		return e, false
 	}
 	if isEmpty(e.value) {
@@ -231,14 +246,13 @@ func (f *fields) done() {
 }
 
 func (p *parser) empty(e entry, advice string) {
-	p.broken[e.value] = true
+	p.spoil(e.value)
 	p.report(p.page.token(e.key), codeEmptyValue, fmt.Sprintf("`%s` has no value", e.key.Value)).help(advice)
 }
 
 // wrongType reports a value of another kind than was expected.
 func (p *parser) wrongType(n *yaml.Node, what, want string) finding {
-	p.lose(n)
-	p.broken[n] = true
+	p.spoil(n)
 	return p.report(p.page.token(n), codeWrongType, fmt.Sprintf("%s must be %s, not %s", what, want, kindText(n)))
 }
 
@@ -267,7 +281,7 @@ func textIfOther(tag string) string {
 
 // mapping reports whether n is a mapping, and says so if it is not.
 func (p *parser) mapping(n *yaml.Node, what string) bool {
-	if p.broken[n] {
+	if p.isBroken(n) {
 		return false
 	}
 	if n.Kind != yaml.MappingNode {
@@ -279,7 +293,7 @@ func (p *parser) mapping(n *yaml.Node, what string) bool {
 
 // sequence is mapping for lists.
 func (p *parser) sequence(n *yaml.Node, what, example string) bool {
-	if p.broken[n] {
+	if p.isBroken(n) {
 		return false
 	}
 	if n.Kind != yaml.SequenceNode {
@@ -291,7 +305,7 @@ func (p *parser) sequence(n *yaml.Node, what, example string) bool {
 
 // scalar gives the text of a scalar, as it is written.
 func (p *parser) scalar(n *yaml.Node, what, want string) (string, bool) {
-	if p.broken[n] {
+	if p.isBroken(n) {
 		return "", false
 	}
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" && isPlain(n) {

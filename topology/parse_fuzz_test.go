@@ -44,9 +44,13 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("no errors, but read as\n%s", dump(def))
 		}
 		checkPlaces(t, list, len(diag.Lines(src)))
-		if !list.HasErrors() {
-			_, found := Compile(def, Options{Application: "fuzz", Types: testTypes()})
-			checkPlaces(t, found, len(diag.Lines(src)))
+		if def == nil {
+			return
+		}
+		plan, found := Compile(def, Options{Application: "fuzz", Types: testTypes()})
+		checkPlaces(t, found, len(diag.Lines(src)))
+		if (plan == nil) != (list.HasErrors() || found.HasErrors()) {
+			t.Errorf("plan: %t, but found %v, %v", plan != nil, list, found)
 		}
 	})
 }

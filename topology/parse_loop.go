@@ -17,11 +17,14 @@ func (p *parser) fork(f *fields) Action {
 	if !ok || !p.mapping(e.value, "`fork`") {
 		return nil
 	}
-	if len(e.value.Content) == 0 && !p.holed[e.value] {
+	if len(e.value.Content) == 0 && !p.hasHoles(e.value) {
 		p.report(p.page.token(e.key), codeEmptyValue, "`fork` has no branches").
 			help("name them: `fork: {a: [- step: {…}], b: […]}`")
 	}
 	a := &Fork{Pos: p.page.token(e.key).pos, Join: join}
+	if p.hasHoles(e.value) {
+		a.Join = Join{} // it may count branches that are not there
+	}
 	for i := 0; i+1 < len(e.value.Content); i += 2 {
 		a.Branches = append(a.Branches, p.branch(entry{e.value.Content[i], e.value.Content[i+1]}))
 	}
@@ -70,7 +73,7 @@ func (p *parser) loop(f *fields) Action {
 	p.items(a, &inner)
 	a.While = p.expression(&inner, "while")
 	a.Parallel = p.count(&inner, "parallel", 1, itemsMax)
-	if len(e.value.Content) > 0 && !inner.has("in") && !inner.has("while") && !inner.has("each") && !p.holed[e.value] || len(e.value.Content) == 0 {
+	if len(e.value.Content) > 0 && !inner.has("in") && !inner.has("while") && !inner.has("each") && !p.hasHoles(e.value) || len(e.value.Content) == 0 {
 		p.report(p.page.token(e.key), codeBadLoop, "`for` says neither over what it goes nor how long").
 			help("write `for: {each: item, in: LIST}`, or `for: {while: CONDITION}`")
 	}

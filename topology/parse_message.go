@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,41 +20,44 @@ func (p *parser) workflow(n *yaml.Node) *Definition {
 		return def
 	}
 	f := p.fields(n, InWorkflow, span{p.page.at(n.Line, n.Column), 1}, "the file")
+	p.gaps.anyWord = f.vague
+	maps.Copy(p.gaps.words, f.meant)
+	maps.Copy(p.gaps.missing, f.missing)
 	p.identity(def, &f)
-	if e, ok := f.take("messages"); ok {
-		def.Messages = p.messages(e)
-	}
-	_, said := f.byName["messages"]
-	p.messagesLost = said && len(def.Messages) == 0
-	if e, ok := f.take("tables"); ok {
-		def.Tables = p.tables(e)
-	}
-	def.Again = Again(p.choice(&f, "again", string(AgainNever)))
-	if e, ok := f.take("start"); ok {
-		p.start(def, e)
-	}
-	def.Deadline = p.when(&f, "deadline", positiveTimer)
-	if e, ok := f.take("anytime"); ok {
-		def.Anytime = p.messageRules(e)
-	}
-	if e, ok := f.take("do"); ok {
-		def.Do = p.steps(e)
-	}
-	if e, ok := f.take("catch"); ok {
-		def.Catch = p.errorRules(e)
-	}
-	if e, ok := f.take("output"); ok {
-		def.Output = p.template(e.value)
-	}
-	def.Search, def.SearchPos = p.search(&f)
-	if d, at, ok := p.fixed(&f, "keep", keepBounds); ok {
-		def.Keep = &When{Pos: at, Duration: d}
-	}
-	if e, ok := f.take("migrate"); ok {
-		def.Migrate = p.migration(e)
-	}
+	p.contents(def, &f)
 	f.done()
 	return def
+}
+
+// contents reads what the workflow says of itself, its name apart.
+func (p *parser) contents(def *Definition, f *fields) {
+	p.each(f, "messages", func(e entry) { def.Messages = p.messages(e) })
+	_, said := f.byName["messages"]
+	p.gaps.messages = said && len(def.Messages) == 0
+	p.each(f, "tables", func(e entry) { def.Tables = p.tables(e) })
+	p.word("again", func() { def.Again = Again(p.choice(f, "again", string(AgainNever))) })
+	p.each(f, "start", func(e entry) { p.start(def, e) })
+	p.word("deadline", func() { def.Deadline = p.when(f, "deadline", positiveTimer) })
+	p.each(f, "anytime", func(e entry) { def.Anytime = p.messageRules(e) })
+	p.each(f, "do", func(e entry) { def.Do = p.steps(e) })
+	p.each(f, "catch", func(e entry) { def.Catch = p.errorRules(e) })
+	p.each(f, "output", func(e entry) { def.Output = p.template(e.value) })
+	def.Search, def.SearchPos = p.search(f)
+	p.word("keep", func() {
+		if d, at, ok := p.fixed(f, "keep", keepBounds); ok {
+			def.Keep = &When{Pos: at, Duration: d}
+		}
+	})
+	p.each(f, "migrate", func(e entry) { def.Migrate = p.migration(e) })
+}
+
+// each reads a word of the file, if it stands there with a value.
+func (p *parser) each(f *fields, name string, read func(entry)) {
+	p.word(name, func() {
+		if e, ok := f.take(name); ok {
+			read(e)
+		}
+	})
 }
 
 func (p *parser) identity(def *Definition, f *fields) {
@@ -154,7 +158,7 @@ func (p *parser) messages(e entry) []*Message {
 	if !p.mapping(e.value, "`messages`") {
 		return nil
 	}
-	if len(e.value.Content) == 0 && !p.holed[e.value] {
+	if len(e.value.Content) == 0 && !p.hasHoles(e.value) {
 		p.report(p.page.token(e.key), codeEmptyValue, "`messages` declares no message").
 			help("declare one: `Ordered: {topic: shop.orders}`")
 	}
@@ -169,12 +173,17 @@ func (p *parser) message(e entry) *Message {
 	at := p.page.token(e.key)
 	m := &Message{Name: e.key.Value, Pos: at.pos, Type: e.key.Value, Early: Early{Mode: "hold"}}
 	p.checkMessageName(at, m.Name)
+	m.unknown = !p.whole(func() { p.fillMessage(m, e, at) })
+	return m
+}
+
+func (p *parser) fillMessage(m *Message, e entry, at span) {
 	if isEmpty(e.value) {
 		p.report(at, codeEmptyValue, fmt.Sprintf("`%s` has no value", m.Name)).help("write its topic: {topic: …}")
-		return m
+		return
 	}
 	if !p.mapping(e.value, "a message") {
-		return m
+		return
 	}
 	f := p.fields(e.value, InMessage, at, "`"+m.Name+"`")
 	p.onWire(m, &f)
@@ -187,7 +196,6 @@ func (p *parser) message(e entry) *Message {
 	m.Timeout = p.when(&f, "timeout", positiveTimer)
 	m.Retry = p.retry(&f)
 	f.done()
-	return m
 }
 
 // onWire reads what a message looks like in Kafka.

@@ -189,7 +189,7 @@ func (p *parser) reportCut(n *yaml.Node, at span, whole string, blanks int, comm
 	const text = "YAML ends this expression at the ` #`: the rest is a comment"
 	switch {
 	case !isClosed(n.Value):
-		p.broken[n] = true
+		p.spoil(n)
 		p.report(at, codeCutExpression, text).help("put the whole expression in quotes: " + quoteYAML(whole))
 	case blanks == 1 && len(comment) > 0 && !unicode.IsSpace(comment[0]) && comment[0] != '#':
 		p.warn(at, codeCutExpression, text).

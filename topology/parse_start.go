@@ -18,7 +18,7 @@ func (p *parser) start(def *Definition, e entry) {
 		return
 	}
 	n := e.value
-	if len(n.Content) == 0 && !p.holed[n] {
+	if len(n.Content) == 0 && !p.hasHoles(n) {
 		p.report(p.page.token(e.key), codeEmptyValue, "`start` names no message").
 			help("name one: `start: {Message: {}}`, or a schedule: `start: {every: 15m}`")
 	}
@@ -90,7 +90,7 @@ func (p *parser) limit(f *fields) *Limit {
 	} else {
 		inner.taken["open"] = true
 	}
-	if len(inner.entries) == 0 && len(inner.meant) == 0 && !p.holed[e.value] {
+	if len(inner.entries) == 0 && len(inner.meant) == 0 && !p.hasHoles(e.value) {
 		p.report(at, codeEmptyValue, "`limit` bounds nothing").help("write `limit: {rate: 50/s}`, `{open: 20}` or both")
 	}
 	inner.done()

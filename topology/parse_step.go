@@ -13,7 +13,7 @@ import (
 // steps reads a list of `name: step`.
 func (p *parser) steps(e entry) []*Step {
 	n := e.value
-	if p.broken[n] {
+	if p.isBroken(n) {
 		return nil
 	}
 	if n.Kind == yaml.MappingNode {
@@ -28,7 +28,7 @@ func (p *parser) steps(e entry) []*Step {
 	}
 	out := make([]*Step, 0, len(n.Content))
 	for _, item := range n.Content {
-		out = append(out, p.item(item)...)
+		p.whole(func() { out = append(out, p.item(item)...) }) // a step says itself what is unknown
 	}
 	return out
 }
@@ -48,23 +48,19 @@ func (p *parser) stepsOfMapping(e entry) []*Step {
 func (p *parser) item(n *yaml.Node) []*Step {
 	switch {
 	case p.broken[n]:
-		return nil
+		return p.unknownStep(n)
 	case n.Kind == yaml.ScalarNode && n.Value == "compensate":
 		p.unnamed(p.page.token(n), "`- undo: compensate`")
-		return nil
-	case n.Kind != yaml.MappingNode:
+		return p.unknownStep(n)
+	case n.Kind != yaml.MappingNode, len(n.Content) == 0:
 		p.wrongType(n, "a step", "`name: {…}`").help("write `- name: {…}`")
-		return nil
-	case len(n.Content) == 0:
-		p.wrongType(n, "a step", "`name: {…}`").help("write `- name: {…}`")
-		return nil
+		return p.unknownStep(n)
 	}
 	first := entry{n.Content[0], n.Content[1]}
 	switch {
 	case p.isNamelessStep(n):
 		p.unnamed(p.page.token(first.key), "`- name: {"+first.key.Value+": …}`")
-		p.lose(n)
-		return nil
+		return p.unknownStep(n)
 	case len(n.Content) == 2:
 		return []*Step{p.namedStep(first)}
 	case isEmpty(first.value):
@@ -72,6 +68,12 @@ func (p *parser) item(n *yaml.Node) []*Step {
 	default:
 		return p.joinedSteps(n)
 	}
+}
+
+// unknownStep stands where an item of a list was not understood.
+func (p *parser) unknownStep(n *yaml.Node) []*Step {
+	p.lose(n)
+	return []*Step{{Pos: p.page.token(n).pos, unknown: true}}
 }
 
 // isNamelessStep recognises a step whose words stand where its name belongs.
@@ -119,7 +121,9 @@ func (p *parser) joinedSteps(n *yaml.Node) []*Step {
 			p.lose(n.Content[i+1])
 			continue
 		}
-		out = append(out, p.namedStep(entry{n.Content[i], n.Content[i+1]}))
+		step := p.namedStep(entry{n.Content[i], n.Content[i+1]})
+		step.unknown = true // what stands beside it may belong to it
+		out = append(out, step)
 	}
 	return out
 }
@@ -127,7 +131,7 @@ func (p *parser) joinedSteps(n *yaml.Node) []*Step {
 // namedStep reads a step with its name. It always returns one, so that jumps to
 // a step that is wrong are not called unknown.
 func (p *parser) namedStep(e entry) *Step {
-	p.checkStepName(e.key)
+	p.whole(func() { p.checkStepName(e.key) }) // what it does is clear all the same
 	at := p.page.token(e.key)
 	step := p.body(e, InStep)
 	step.Name, step.Pos = e.key.Value, at.pos
@@ -155,33 +159,34 @@ const exitName = "exit"
 // a compensation.
 func (p *parser) body(e entry, place Place) *Step {
 	step := &Step{Pos: p.page.token(e.value).pos}
-	n := e.value
-	switch {
-	case p.broken[n]:
-		return step
-	case isEmpty(n):
-		p.empty(e, "write `{}` where nothing shall happen")
-		return step
-	case n.Kind == yaml.ScalarNode && n.Value == "compensate" && isPlain(n):
-		return p.bareCompensate(step, n, place)
-	case n.Kind != yaml.MappingNode:
-		p.wrongBody(n, place)
-		return step
-	}
-	f := p.fields(n, place, p.page.token(e.key), "`"+e.key.Value+"`")
-	p.fillStep(step, &f)
-	f.done()
+	step.unknown = !p.whole(func() { p.fillBody(step, e, place) })
 	return step
 }
 
-func (p *parser) bareCompensate(step *Step, n *yaml.Node, place Place) *Step {
+func (p *parser) fillBody(step *Step, e entry, place Place) {
+	n := e.value
+	switch {
+	case p.isBroken(n):
+	case isEmpty(n):
+		p.empty(e, "write `{}` where nothing shall happen")
+	case n.Kind == yaml.ScalarNode && n.Value == "compensate" && isPlain(n):
+		p.bareCompensate(step, n, place)
+	case n.Kind != yaml.MappingNode:
+		p.wrongBody(n, place)
+	default:
+		f := p.fields(n, place, p.page.token(e.key), "`"+e.key.Value+"`")
+		p.fillStep(step, &f)
+		f.done()
+	}
+}
+
+func (p *parser) bareCompensate(step *Step, n *yaml.Node, place Place) {
 	if place == InCompensation {
 		p.report(p.page.token(n), codeMisplacedWord, "`compensate` cannot stand in a compensation").
 			help("say how this step is undone: `compensate: {send: …}`")
-		return step
+		return
 	}
 	step.Action = &Undo{Pos: p.page.token(n).pos}
-	return step
 }
 
 func (p *parser) wrongBody(n *yaml.Node, place Place) {
@@ -482,7 +487,7 @@ func (p *parser) messageRules(e entry) []*Rule {
 		return nil
 	}
 	word, n := e.key.Value, e.value
-	if len(n.Content) == 0 && word == "await" && !p.holed[n] {
+	if len(n.Content) == 0 && word == "await" && !p.hasHoles(n) {
 		p.report(p.page.token(e.key), codeEmptyValue, fmt.Sprintf("`%s` names no message", word)).
 			help("name one: `" + word + ": {Message: {}}`")
 	}
@@ -535,7 +540,7 @@ func (p *parser) errorRules(e entry) []*Rule {
 func (p *parser) rule(e entry) *Rule {
 	r := &Rule{Name: e.key.Value, Pos: p.page.token(e.key).pos}
 	switch {
-	case p.broken[e.value]:
+	case p.isBroken(e.value):
 	case e.value.Kind == yaml.SequenceNode:
 		r.Alternatives = p.alternatives(e)
 	default:

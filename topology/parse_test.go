@@ -21,6 +21,17 @@ func parseText(text string) (*Definition, diag.List) {
 	return Parse("test.yaml", []byte(text), nil)
 }
 
+// checkedText parses and compiles a definition and gives all that is found, as
+// `rondo check` does.
+func checkedText(name string, src []byte, files func(string) ([]byte, error), types *Types) (*Plan, diag.List) {
+	def, list := Parse(name, src, files)
+	if def == nil {
+		return nil, list
+	}
+	plan, found := Compile(def, Options{Application: "test", Types: types})
+	return plan, append(list, found...).Sorted()
+}
+
 // rendered is the list as a person sees it.
 func rendered(t *testing.T, list diag.List, source []byte) string {
 	t.Helper()
@@ -68,7 +79,7 @@ func TestWrongDefinitionsAreExplainedInFull(t *testing.T) {
 		name := filepath.Base(path)
 		t.Run(name, func(t *testing.T) {
 			src := readFile(t, path)
-			_, list := Parse(name, src, diagnosticsFiles)
+			_, list := checkedText(name, src, diagnosticsFiles, nil)
 			golden(t, strings.TrimSuffix(path, ".yaml")+".txt", rendered(t, list, src))
 		})
 	}
@@ -95,7 +106,7 @@ func readFile(t *testing.T, path string) []byte {
 func TestEachFindingHasAPlaceInItsFile(t *testing.T) {
 	for _, path := range definitionsIn(t, diagnosticsDir) {
 		src := readFile(t, path)
-		_, list := Parse(path, src, diagnosticsFiles)
+		_, list := checkedText(path, src, diagnosticsFiles, nil)
 		lines := diag.Lines(src)
 		for _, d := range list {
 			if d.Pos.IsZero() && (d.Code == codeEmptyFile || d.Code == codeTooManyFindings) {
@@ -147,7 +158,7 @@ func TestEveryCodeIsShownAndExplained(t *testing.T) {
 		codeFileTooLarge: true, codeNotUTF8: true, // their files are made by tests of their own
 	}
 	for _, path := range definitionsIn(t, diagnosticsDir) {
-		_, list := Parse(path, readFile(t, path), diagnosticsFiles)
+		_, list := checkedText(path, readFile(t, path), diagnosticsFiles, nil)
 		for _, c := range codesOf(list) {
 			shown[c] = true
 		}

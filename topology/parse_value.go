@@ -34,23 +34,14 @@ func (p *parser) bareExpression(e entry) *Expr {
 		at := p.page.token(n)
 		p.report(at, codeNeedlessEquals, fmt.Sprintf("`%s` is always an expression and takes no `=`", word)).
 			help("write " + word + ": " + p.asWritten(strings.TrimSpace(n.Value[1:]), n))
-		return p.expr(n, 1)
+		return p.page.expr(n, 1)
 	}
-	expr := p.expr(n, 0)
+	expr := p.page.expr(n, 0)
 	if expr.Text == "" {
 		p.emptyExpression(n, "write an expression, or remove `"+word+"`")
 		return nil
 	}
 	return expr
-}
-
-// expr reads the expression in a scalar from the character at skip on.
-func (p *parser) expr(n *yaml.Node, skip int) *Expr {
-	e := p.page.expr(n, skip)
-	if e.Text != "" {
-		p.texts = append(p.texts, e)
-	}
-	return e
 }
 
 // asWritten writes a text in the style of the node that it came from.
@@ -62,7 +53,7 @@ func (p *parser) asWritten(text string, n *yaml.Node) string {
 }
 
 func (p *parser) emptyExpression(n *yaml.Node, advice string) {
-	p.broken[n] = true
+	p.spoil(n)
 	p.report(p.page.token(n), codeEmptyValue, "an expression is missing here").help(advice)
 }
 
@@ -72,7 +63,7 @@ func (p *parser) marked(n *yaml.Node) (*Expr, bool) {
 	if n.Kind != yaml.ScalarNode || !strings.HasPrefix(n.Value, "=") {
 		return nil, false
 	}
-	expr := p.expr(n, 1)
+	expr := p.page.expr(n, 1)
 	if expr.Text == "" {
 		p.emptyExpression(n, "write one; the text `=` itself is written \"='='\"")
 		return nil, true
@@ -81,11 +72,17 @@ func (p *parser) marked(n *yaml.Node) (*Expr, bool) {
 }
 
 // template reads a value in which expressions may stand at any depth. It never
-// returns nil; what cannot be read is null.
+// returns nil; what cannot be read is null, and unknown. What is wrong in a value
+// does not make what it belongs to unknown.
 func (p *parser) template(n *yaml.Node) *Template {
 	t := &Template{Pos: p.page.token(n).pos}
-	if p.broken[n] {
-		return t
+	t.unknown = !p.whole(func() { p.fillTemplate(t, n) })
+	return t
+}
+
+func (p *parser) fillTemplate(t *Template, n *yaml.Node) {
+	if p.isBroken(n) {
+		return
 	}
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -98,10 +95,10 @@ func (p *parser) template(n *yaml.Node) *Template {
 	case yaml.ScalarNode:
 		p.templateScalar(t, n)
 	}
-	return t
 }
 
 func (p *parser) templateFields(n *yaml.Node) []Field {
+	p.hasHoles(n)
 	out := make([]Field, 0, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, item := n.Content[i], n.Content[i+1]
@@ -117,7 +114,7 @@ func (p *parser) templateFields(n *yaml.Node) []Field {
 // a flow mapping is a missing blank.
 func (p *parser) emptyField(in *yaml.Node, e entry) {
 	if name, rest, ok := strings.Cut(e.key.Value, ":"); ok && in.Style&yaml.FlowStyle != 0 && isPlain(e.key) {
-		p.broken[e.value] = true
+		p.spoil(e.value)
 		p.report(p.page.token(e.key), codeEmptyValue, fmt.Sprintf("`%s` has no value", e.key.Value)).
 			help(fmt.Sprintf("put a blank behind the `:`: %s: %s", name, rest))
 		return
@@ -131,7 +128,7 @@ func (p *parser) templateScalar(t *Template, n *yaml.Node) {
 		return
 	}
 	if isEmpty(n) {
-		p.broken[n] = true
+		p.spoil(n)
 		p.report(p.page.token(n), codeEmptyValue, "a value is missing here").help("write `null` if that is meant")
 		return
 	}

@@ -48,7 +48,7 @@ func (p *parser) refuse(n *yaml.Node) {
 }
 
 func (p *parser) refuseAlias(n *yaml.Node) {
-	p.broken[n] = true
+	p.spoil(n)
 	p.report(p.page.token(n), codeYAMLAnchor, fmt.Sprintf("`*%s` is a YAML alias; definitions have none", n.Value)).
 		help("write the value out; an expression that begins with `*` is put in quotes")
 }
@@ -66,7 +66,7 @@ func (p *parser) refuseTag(n *yaml.Node) {
 	if !isTagged(n) || p.broken[n] {
 		return
 	}
-	p.broken[n] = true
+	p.spoil(n)
 	p.report(p.page.token(n), codeYAMLTag, fmt.Sprintf("`%s` is a YAML tag; definitions have none", n.Tag)).
 		help("remove it; a text that begins with `!` is put in quotes")
 }
@@ -80,6 +80,7 @@ func (p *parser) refuseInMapping(n *yaml.Node) {
 		key, value := n.Content[i], n.Content[i+1]
 		if !p.refuseKey(key) {
 			p.holed[n] = true
+			p.lose(key)
 			p.lose(value)
 			continue
 		}
@@ -87,6 +88,8 @@ func (p *parser) refuseInMapping(n *yaml.Node) {
 			p.report(p.page.token(key), codeDuplicateKey, fmt.Sprintf("`%s` stands here twice", key.Value)).
 				related(p.page.token(before), "first written here").
 				help("keep one of the two")
+			p.holed[n] = true
+			p.lose(key)
 			p.lose(value)
 			continue
 		}

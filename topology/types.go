@@ -17,25 +17,45 @@ type Types struct {
 	Tables   map[string]expr.Type // of a row, by table name
 }
 
-// checkTypes looks at a definition without errors once more, with what is known
-// of its events, variables and rows: fields that a schema does not have, payloads
-// that do not fit, and (as warnings) variables that may still be null where that
-// fails. It takes every variable as the join of all that is assigned to it.
-func checkTypes(def *Definition, types Types) diag.List {
+// checkTypes looks at a definition once more, with what is known of its events,
+// variables and rows: fields that a schema does not have, payloads that do not
+// fit, and (as warnings) variables that may still be null where that fails. It
+// takes every variable as the join of all that is assigned to it; one that may be
+// set in a gap may be anything. It adds to what was found without types.
+func checkTypes(def *Definition, types Types, found *findings) {
 	o := newOutline(def)
-	if len(o.steps)*assignmentsOf(o) > typingMax {
-		return nil
+	if found.full() || len(o.steps)*assignmentsOf(o) > typingMax {
+		return
 	}
+	t := newTyper(def, types, o)
+	t.findings, t.told = found, placesOf(found.list)
+	t.learn()
+	t.nulls = newNullness(o, def.gaps)
+	t.reporting = true
+	t.definition()
+}
+
+func newTyper(def *Definition, types Types, o *outline) *typer {
 	t := &typer{def: def, types: types, outline: o, messages: map[string]*Message{}, vars: map[string]expr.Type{}}
 	for _, m := range def.Messages {
 		t.messages[m.Name] = m
 	}
 	t.names = variableNames(o)
-	t.learn()
-	t.nulls = newNullness(o)
-	t.reporting = true
-	t.definition()
-	return t.found
+	return t
+}
+
+// told is a finding that needs no types. What types add to it is not said again.
+type told struct {
+	code string
+	at   diag.Pos
+}
+
+func placesOf(list diag.List) map[told]bool {
+	out := make(map[told]bool, len(list))
+	for _, d := range list {
+		out[told{d.Code, d.Pos}] = true
+	}
+	return out
 }
 
 const (
@@ -68,8 +88,9 @@ type typer struct {
 	learnt  map[string]expr.Type // what this round has found
 	pending bool                 // the expression reads a variable of which nothing is known yet
 
+	*findings
+	told      map[told]bool
 	reporting bool
-	found     diag.List
 }
 
 // sight is what expressions of one place can refer to.
@@ -163,6 +184,9 @@ func (t *typer) assign(name string, of expr.Type) {
 		of = expr.Join(before, of)
 	}
 	of.Optional, of.Also, of.Symbols = false, nil, nil
+	if t.def.gaps.mayName(name) {
+		of = expr.Type{}
+	}
 	t.learnt[name] = of
 }
 
@@ -238,6 +262,9 @@ func (t *typer) condition(e *Expr, s *sight, at place) {
 }
 
 func (t *typer) compile(e *Expr, s *sight, at place, compile compileFunc) expr.Type {
+	if t.reporting && t.full() {
+		return expr.Type{}
+	}
 	scope := t.scopeOf(s)
 	program, issues := compile(e.Text, scope)
 	if len(issues) > 0 {
@@ -269,14 +296,15 @@ func (t *typer) issues(e *Expr, s *sight, issues []expr.Issue) {
 		return
 	}
 	for _, issue := range issues {
-		if !slices.Contains(typeCodes, issue.Code) {
+		at := e.At(issue.Offset)
+		if !slices.Contains(typeCodes, issue.Code) || t.told[told{issue.Code, at}] {
 			continue
 		}
-		d := diag.Diagnostic{Code: issue.Code, Pos: e.At(issue.Offset), Length: issue.Length, Message: issue.Message, Help: issue.Help}
+		var related []diag.Related
 		if issue.Code == expr.IssueUnknownField && strings.HasPrefix(issue.Message, nameEvent) && s.message != nil {
-			d.Related = schemaPlace(s.message)
+			related = schemaPlace(s.message)
 		}
-		t.found = append(t.found, d)
+		t.report(at, issue.Length, issue.Code, issue.Message, issue.Help, related...)
 	}
 }
 
@@ -300,6 +328,9 @@ func (t *typer) templateType(v *Template, s *sight, at place) expr.Type {
 	switch {
 	case v == nil:
 		return expr.Type{Kind: value.Null}
+	case v.unknown:
+		t.parts(v, s, at)
+		return expr.Type{}
 	case v.Expr != nil:
 		return t.expr(v.Expr, s, at)
 	case v.List != nil:
@@ -312,6 +343,14 @@ func (t *typer) templateType(v *Template, s *sight, at place) expr.Type {
 		return of
 	}
 	return literalType(v.Literal)
+}
+
+// parts walks what was understood of a value that was not as a whole.
+func (t *typer) parts(v *Template, s *sight, at place) {
+	for _, item := range v.List {
+		t.templateType(item, s, at)
+	}
+	t.fields(v.Map, s, at)
 }
 
 func (t *typer) listType(items []*Template, s *sight, at place) expr.Type {

@@ -39,6 +39,7 @@ type nullness struct {
 	flow  *flow
 	index map[string]int // variables that are looked at
 	first map[string]diag.Related
+	gaps  *gaps
 	out   []varSet // of each node: set when it is left; nil: not reached
 	in    []varSet
 }
@@ -53,9 +54,13 @@ func (b varSet) remove(i int)   { b[i/64] &^= 1 << (i % 64) }
 // nullingMax bounds nodes times variables: beyond it nothing is said of null.
 const nullingMax = 20_000_000
 
+// branchesMax is of how many branches of a fork it is known what they set; of more
+// nothing is said of null behind it.
+const branchesMax = 100
+
 // newNullness analyses a definition; nil if it is too large for that.
-func newNullness(o *outline) *nullness {
-	n := &nullness{flow: newFlow(o), index: map[string]int{}, first: map[string]diag.Related{}}
+func newNullness(o *outline, gaps *gaps) *nullness {
+	n := &nullness{gaps: gaps, flow: newFlow(o), index: map[string]int{}, first: map[string]diag.Related{}}
 	for _, s := range o.steps {
 		for _, a := range s.Set {
 			n.note(a.Name, a.Pos, isNull(a.Value))
@@ -81,6 +86,15 @@ func (n *nullness) note(name string, at diag.Pos, null bool) {
 	if _, ok := n.first[name]; !ok && !null {
 		n.first[name] = diag.Related{Pos: at, Length: len([]rune(name)), Message: "set here, but not on every way"}
 	}
+}
+
+// full has all variables.
+func (n *nullness) full() varSet {
+	all := n.empty()
+	for i := range all {
+		all[i] = ^uint64(0)
+	}
+	return all
 }
 
 func (n *nullness) empty() varSet { return make(varSet, len(n.index)/64+1) }
@@ -112,7 +126,7 @@ func (n *nullness) settle(o *outline) {
 		}
 		n.out[at] = out
 		for _, to := range next[at] {
-			if n.meet(to) {
+			if n.carry(out, to) {
 				work = append(work, to)
 			}
 		}
@@ -122,16 +136,13 @@ func (n *nullness) settle(o *outline) {
 // roots gives the reactions of the workflow their first sets: nothing for the
 // start, what every start sets for the others.
 func (n *nullness) roots(o *outline) []int {
-	started := n.empty()
-	for i := range started {
-		started[i] = ^uint64(0)
-	}
+	started := n.full()
 	var work []int
 	for _, s := range o.start {
 		n.in[n.flow.of[s]] = n.empty()
 		work = append(work, n.flow.of[s])
 		own := n.empty()
-		gen{set: s.Set}.apply(n, own)
+		gen{set: s.Set, all: s.unknown}.apply(n, own)
 		for i := range started {
 			started[i] &= own[i]
 		}
@@ -150,9 +161,13 @@ func (n *nullness) roots(o *outline) []int {
 type gen struct {
 	set     []Assignment
 	collect []Assignment
+	all     bool // of what it sets nothing is known, so that nothing is said of null behind it
 }
 
 func (g gen) apply(n *nullness, out varSet) {
+	if g.all {
+		copy(out, n.full())
+	}
 	for _, a := range g.set {
 		if isNull(a.Value) {
 			out.remove(n.index[a.Name])
@@ -166,15 +181,22 @@ func (g gen) apply(n *nullness, out varSet) {
 }
 
 func isNull(t *Template) bool {
-	return t != nil && t.Expr == nil && t.List == nil && t.Map == nil && t.Literal == nil
+	return t != nil && !t.unknown && t.Expr == nil && t.List == nil && t.Map == nil && t.Literal == nil
 }
 
 func (n *nullness) gens(o *outline) map[int][]gen {
 	out := map[int][]gen{}
 	for _, s := range o.steps {
 		at := n.flow.body[s]
-		if len(s.Set) > 0 {
-			out[at] = append(out[at], gen{set: s.Set})
+		if len(s.Set) > 0 || s.unknown {
+			out[at] = append(out[at], gen{set: s.Set, all: s.unknown})
+		}
+		if fork, ok := s.Action.(*Fork); ok && len(fork.Branches) > branchesMax {
+			out[n.flow.done[s]] = append(out[n.flow.done[s]], gen{all: true})
+		}
+		if s.unknown {
+			out[n.flow.of[s]] = append(out[n.flow.of[s]], gen{all: true})
+			out[n.flow.done[s]] = append(out[n.flow.done[s]], gen{all: true})
 		}
 		if loop, ok := s.Action.(*For); ok && len(loop.Collect) > 0 {
 			out[n.flow.done[s]] = append(out[n.flow.done[s]], gen{collect: loop.Collect})
@@ -183,13 +205,32 @@ func (n *nullness) gens(o *outline) map[int][]gen {
 	return out
 }
 
-// meet takes what is set on every way into a node; of a fork that waits for all
-// its branches, what any of them has set. It reports whether that has changed.
-func (n *nullness) meet(to int) bool {
-	ends := n.branchEnds(to)
+// carry takes into a node what was set when one was left that leads to it: what
+// is set there is what is set on every way. It reports whether that has changed.
+func (n *nullness) carry(out varSet, to int) bool {
+	if ends := n.branchEnds(to); len(ends) > 0 {
+		return n.meet(to, ends)
+	}
+	if n.in[to] == nil {
+		n.in[to] = slices.Clone(out)
+		return true
+	}
+	changed := false
+	for i := range out {
+		changed = changed || n.in[to][i]&^out[i] != 0
+		n.in[to][i] &= out[i]
+	}
+	return changed
+}
+
+// meet is carry where a fork has waited for all its branches, which end at ends:
+// there is set what any of them has set.
+func (n *nullness) meet(to int, ends []int) bool {
 	var in, joined varSet
 	for _, from := range n.before(to) {
 		switch out := n.out[from]; {
+		case out == nil && slices.Contains(ends, from):
+			joined = n.full() // until that branch has ended
 		case out == nil:
 		case slices.Contains(ends, from):
 			joined = combine(joined, out, func(a, b uint64) uint64 { return a | b })
@@ -239,6 +280,9 @@ func (n *nullness) branchEnds(to int) []int {
 	if !ok || fork.Join.Mode != "" && fork.Join.Mode != "all" {
 		return nil
 	}
+	if len(fork.Branches) > branchesMax {
+		return nil
+	}
 	var ends []int
 	for _, l := range n.flow.outline.blocks[s] {
 		ends = append(ends, n.flow.ends[l])
@@ -248,7 +292,7 @@ func (n *nullness) branchEnds(to int) []int {
 
 // maybeNull reports whether a variable may still be null at a place.
 func (n *nullness) maybeNull(name string, at place) bool {
-	if n == nil || at.step == nil {
+	if n == nil || at.step == nil || at.step.unknown || n.gaps.mayName(name) {
 		return false
 	}
 	i, ok := n.index[name]
@@ -293,12 +337,9 @@ func (t *typer) nullReads(e *Expr, s *sight, at place, program *expr.Program, co
 		if first, ok := t.nulls.first[name]; ok {
 			related = append(related, first)
 		}
-		t.found = append(t.found, diag.Diagnostic{
-			Severity: diag.Warning, Code: codeMaybeNull, Pos: place, Length: length,
-			Message: fmt.Sprintf("`%s` may still be null here, and then this fails", name),
-			Help:    "set it before on every way, for example where the instance begins; or write coalesce(" + name + ", …)",
-			Related: related,
-		})
+		f := t.warn(span{place, length}, codeMaybeNull, fmt.Sprintf("`%s` may still be null here, and then this fails", name)).
+			help("set it before on every way, for example where the instance begins; or write coalesce(" + name + ", …)")
+		f.d.Related = related
 	}
 }
 

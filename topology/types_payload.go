@@ -26,6 +26,7 @@ func (t *typer) payload(a *Send, s *sight, at place) {
 	p := &payloadCheck{t: t, message: m, sight: s, at: at}
 	want := t.types.Messages[m.Name]
 	switch {
+	case a.With == nil && at.step.unknown, a.With != nil && a.With.unknown:
 	case a.With == nil:
 		p.missing(want, expr.Type{Kind: value.MapKind}, a.Pos, len(a.Message), wholePayload)
 	case a.With.Expr == nil && a.With.List == nil && a.With.Map == nil && a.With.Literal == nil: // a tombstone
@@ -46,7 +47,7 @@ type payloadCheck struct {
 // template compares a template, of which the type is known, with what is wanted.
 func (p *payloadCheck) template(v *Template, want, of expr.Type, path string) {
 	switch {
-	case want.Kind == "":
+	case want.Kind == "", v.unknown:
 	case v.Map != nil && want.Kind == value.MapKind:
 		p.fields(v, want, of, path)
 	case v.List != nil && want.Kind == value.List && want.Elem != nil:

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"rondo/topology/diag"
 	"rondo/topology/expr"
 	"rondo/topology/value"
 )
@@ -28,6 +29,13 @@ func testTypes() *Types {
 	}
 }
 
+// typed is what types tell of a definition.
+func typed(def *Definition, types Types) diag.List {
+	found := &findings{}
+	checkTypes(def, types, found)
+	return found.sorted()
+}
+
 func TestWhatSchemasTellIsChecked(t *testing.T) {
 	shown := map[string]bool{}
 	for _, path := range definitionsIn(t, "testdata/typed") {
@@ -37,7 +45,7 @@ func TestWhatSchemasTellIsChecked(t *testing.T) {
 		if list.HasErrors() {
 			t.Fatalf("%s:\n%s", name, rendered(t, list, src))
 		}
-		found := checkTypes(def, *testTypes()).Sorted()
+		found := typed(def, *testTypes())
 		golden(t, strings.TrimSuffix(path, ".yaml")+".txt", rendered(t, found, src))
 		for _, code := range codesOf(found) {
 			shown[code] = true
@@ -53,7 +61,7 @@ func TestWhatSchemasTellIsChecked(t *testing.T) {
 func TestWhereNothingIsKnownOnlyNullIsSpokenOf(t *testing.T) {
 	for _, path := range definitionsIn(t, "testdata/typed") {
 		def, _ := Parse(path, readFile(t, path), func(string) ([]byte, error) { return nil, nil })
-		for _, d := range checkTypes(def, Types{}) {
+		for _, d := range typed(def, Types{}) {
 			if d.Code == codeMissingField || d.Code == codePayload || strings.Contains(d.Message, "event has no field") {
 				t.Errorf("%s: %s", path, d)
 			}
@@ -88,8 +96,7 @@ func TestVariablesAreWhatIsAssignedToThem(t *testing.T) {
 		if list.HasErrors() {
 			t.Fatal(list)
 		}
-		learner := &typer{def: def, outline: newOutline(def), vars: map[string]expr.Type{}, messages: map[string]*Message{}}
-		learner.names = variableNames(learner.outline)
+		learner := newTyper(def, Types{}, newOutline(def))
 		learner.learn()
 		got := string(learner.vars["n"].Kind)
 		if got == "" {
@@ -103,7 +110,7 @@ func TestVariablesAreWhatIsAssignedToThem(t *testing.T) {
 
 func TestTypingEndsForVariablesThatGrow(t *testing.T) {
 	def, _ := parseText(oneStep("{set: {a: {b: =a, c: =d}, d: [=a, =d]}}"))
-	if found := checkTypes(def, Types{}); found.HasErrors() {
+	if found := typed(def, Types{}); found.HasErrors() {
 		t.Error(found)
 	}
 }

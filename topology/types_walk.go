@@ -46,7 +46,7 @@ func (t *typer) startWalk(outside *sight) {
 		s := t.on(outside, r.Name)
 		t.reactions(r.Alternatives, s)
 		begins.event = s.event
-		if i > 0 || len(t.def.Child) > 0 || t.def.Schedule != nil {
+		if i > 0 || len(t.def.Child) > 0 || t.def.Schedule != nil || t.def.gaps.mayHave("start") {
 			begins.event = expr.Type{} // of several nothing is known
 		} else {
 			begins.message = s.message
@@ -130,7 +130,8 @@ func (t *typer) must(e *Expr, s *sight, at place, needed expr.Type, what string)
 }
 
 func (t *typer) report(at diag.Pos, length int, code, message, help string, related ...diag.Related) {
-	t.found = append(t.found, diag.Diagnostic{Code: code, Pos: at, Length: max(1, length), Message: message, Help: help, Related: related})
+	f := t.put(diag.Error, span{at, length}, code, message).help(help)
+	f.d.Related = related
 }
 
 func (t *typer) action(step *Step, s *sight, at place) {

@@ -13,13 +13,13 @@ import (
 )
 
 // checkDefinitions compiles the parsed files as a node with this configuration
-// would, and adds what it finds. The plans are those of the files without
-// errors.
+// would, and adds what it finds, also in files that have errors already. The plans
+// are those of the files without.
 func checkDefinitions(ctx context.Context, cfg processor.Config, files []definitionFile) ([]*topology.Plan, error) {
 	var plans []*topology.Plan
 	for i := range files {
 		f := &files[i]
-		if f.findings.HasErrors() {
+		if f.def == nil {
 			continue
 		}
 		plan, found, err := processor.CheckDefinition(ctx, cfg, f.def)

@@ -37,13 +37,22 @@ func (p Pos) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Compare orders places by file, line and column.
+// Compare orders places by file, line and column; a file as a whole stands behind
+// the places in it.
 func (p Pos) Compare(q Pos) int {
 	return cmp.Or(
 		strings.Compare(p.File, q.File),
+		cmp.Compare(wholeFile(p), wholeFile(q)),
 		cmp.Compare(p.Line, q.Line),
 		cmp.Compare(p.Column, q.Column),
 	)
+}
+
+func wholeFile(p Pos) int {
+	if p.IsZero() {
+		return 1
+	}
+	return 0
 }
 
 // Severity tells whether a diagnostic stops the definition.
