@@ -26,7 +26,8 @@ type batch struct {
 	staged  map[string]cached // by store key: the next states; a zero one: it is forgotten
 	out     []*kgo.Record
 	load    map[input]int // bytes in out by the partition that they go to
-	heavy   bool          // some partition has as much as one produce batch should hold
+	bytes   int           // of all of them
+	heavy   bool          // some partition has as much as one produce batch should hold, or all together as much as a transaction
 
 	began   time.Time
 	inputs  int              // decided so far: records and timers
@@ -238,7 +239,8 @@ func (b *batch) add(record *kgo.Record, maxMessageBytes int) {
 // transaction ends well before.
 func (b *batch) weigh(to input, bytes, maxMessageBytes int) {
 	b.load[to] += bytes
-	if b.load[to] > maxMessageBytes/2 {
+	b.bytes += bytes
+	if b.load[to] > maxMessageBytes/2 || b.bytes > batchBytes {
 		b.heavy = true
 	}
 }

@@ -316,8 +316,17 @@ func (c Config) checkSizes(wrong report) {
 	if c.HistoryPayload < NoHistoryPayload || c.HistoryPayload > ownMessageBytes/4 {
 		wrong("history.payload", "is %d bytes: choose none, or up to %d KiB, so that a history record always fits", c.HistoryPayload, ownMessageBytes/4>>10)
 	}
-	if most := topology.DefaultLimits().Record; c.Limits.Record > most {
-		wrong("limits.record", "is %d bytes: choose up to %d MiB, so that it fits into a record of the changelog", c.Limits.Record, most>>20)
+	most := topology.DefaultLimits().Record
+	for _, limit := range []struct {
+		name   string
+		bytes  int
+		record string
+	}{
+		{"limits.record", c.Limits.Record, "changelog"}, {"limits.event", c.Limits.Event, "inbox"}, {"limits.command", c.Limits.Command, "inbox"},
+	} {
+		if limit.bytes > most {
+			wrong(limit.name, "is %d bytes: choose up to %d MiB, so that it fits into a record of the %s", limit.bytes, most>>20, limit.record)
+		}
 	}
 }
 

@@ -45,10 +45,9 @@ func (b *batch) dispatch(ctx context.Context, record *kgo.Record) error {
 // Reasons for dead letters that are given here; the others come from topology
 // and schemas.
 const (
-	deadUndecodable = "undecodable"
-	deadUnmatched   = "unmatched"
-	deadTooLarge    = "too-large"
-	deadInbox       = "inbox"
+	deadUnmatched = "unmatched"
+	deadTooLarge  = "too-large"
+	deadInbox     = "inbox"
 )
 
 // consumeSource decides a record for every workflow that has a message for it.
@@ -95,15 +94,15 @@ func (b *batch) awaitReaders(ctx context.Context, topic string) error {
 	return err
 }
 
-// unusable makes a dead letter of a record that cannot be decoded.
+// unusable makes a dead letter of a record that cannot be decoded, or is too large.
 func (b *batch) unusable(ctx context.Context, record *kgo.Record, err error) error {
 	var undecodable *schemas.Undecodable
 	if !errors.As(err, &undecodable) {
 		return err
 	}
 	return b.bury(ctx, record, deadLetter{DeadLetter: topology.DeadLetter{
-		Reason: deadUndecodable,
-		Text:   undecodable.Code + ": " + undecodable.Text,
+		Reason: undecodable.Code,
+		Text:   undecodable.Text,
 	}})
 }
 
@@ -236,6 +235,7 @@ func (b *batch) decode(ctx context.Context, seen *decodedBy, reader *schemas.Rea
 			Types:   decoded.Types,
 			Headers: schemas.HeaderMap(raw.Headers),
 			Payload: decoded.Payload,
+			Bytes:   raw.Bytes(),
 		}
 	}
 	seen.readers = append(seen.readers, reader)
@@ -244,7 +244,7 @@ func (b *batch) decode(ctx context.Context, seen *decodedBy, reader *schemas.Rea
 }
 
 func rawOf(record *kgo.Record) schemas.Raw {
-	return schemas.Raw{Topic: record.Topic, Value: record.Value, Headers: headersOf(record)}
+	return schemas.Raw{Topic: record.Topic, Key: record.Key, Value: record.Value, Headers: headersOf(record)}
 }
 
 func (b *batch) decodeWaiting(ctx context.Context, reader *schemas.Reader, raw schemas.Raw) (schemas.Decoded, bool, error) {

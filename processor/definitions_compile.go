@@ -208,7 +208,7 @@ func (c *definitionCompiler) reader(topic string, def *topology.Definition) (*sc
 	if r, ok := c.readers[key]; ok {
 		return r, nil
 	}
-	r, err := schemas.NewReader(messages, def.Files, c.registry)
+	r, err := schemas.NewReader(messages, def.Files, c.registry, c.plans.Limits.Event)
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +257,7 @@ func (c *definitionCompiler) table(t *topology.Table, files map[string][]byte) (
 		return source, nil
 	}
 	var err error
-	if source.reader, err = schemas.NewReader(rows, files, c.registry); err == nil {
+	if source.reader, err = schemas.NewReader(rows, files, c.registry, c.plans.Limits.Event); err == nil {
 		c.readers[key] = source.reader
 	}
 	return source, err

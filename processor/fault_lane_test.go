@@ -157,6 +157,20 @@ func TestBatchEndsByTimeWithoutInputs(t *testing.T) {
 	}
 }
 
+// Little for each of many partitions is much for a transaction.
+func TestBatchEndsByTheBytesOfAllPartitions(t *testing.T) {
+	b := newBatch(bareTenure(t, start{}))
+	for p := range int32(64) {
+		if b.full() {
+			t.Fatalf("full after %d bytes", b.bytes)
+		}
+		b.weigh(input{"out", p}, 256<<10+1, 1<<20)
+	}
+	if !b.full() {
+		t.Errorf("open after %d bytes", b.bytes)
+	}
+}
+
 func TestRecordBelowThePositionIsNotDecidedAgain(t *testing.T) {
 	tn := bareTenure(t, start{next: map[input]int64{{"a", 0}: 5}})
 	b := newBatch(tn)

@@ -150,6 +150,73 @@ func TestLimitThatIsSetIsInForce(t *testing.T) {
 	}
 }
 
+// What an event may have counts whatever it is: value, key or headers.
+func TestEventOverItsLimitIsADeadLetterAndThePartitionGoesOn(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), wordy)
+	a.config.Limits.Event = 1000
+	a.create(nil)
+	a.ready(a.node())
+	dead, out := a.follow("dead-letters"), a.follow("out")
+	a.produce("in", "k", say("large", 1000))
+	a.produce("in", "k", say("headed", 10), kgo.RecordHeader{Key: "trace", Value: make([]byte, 1000)})
+	a.produce("in", "k", `{"type":"Other","text":"`+strings.Repeat("x", 1000)+`"}`, kgo.RecordHeader{Key: "type", Value: []byte("Other")}) // nobody's: skipped
+	a.produce("in", "k", say("small", 10))
+	if said := out.next(1)[0]; header(said, "rondo-key") != "small" {
+		t.Errorf("said: %s", describe(said))
+	}
+	for i, letter := range dead.next(2) {
+		text := header(letter, "__rondo.errors.message")
+		if header(letter, "__rondo.errors.exception") != "limit.payload" || !strings.Contains(text, "an event may have 1000") {
+			t.Errorf("dead letter %d: %s", i, describe(letter))
+		}
+		if header(letter, "__rondo.errors.topic") != a.topic("in") || header(letter, "__rondo.errors.offset") != fmt.Sprint(i) {
+			t.Errorf("coordinates of dead letter %d: %s", i, describe(letter))
+		}
+	}
+	dead.none(100 * time.Millisecond)
+}
+
+// spread is for as many instances as an event names.
+const spread = `
+workflow: spread
+version: 1
+messages:
+  Say:  {topic: %s.in, key: event.ids}
+  Said: {topic: %s.out}
+start: {Say: {}}
+do:
+  - say: {send: Said, with: {id: =key}}
+`
+
+// An event is copied to the home partition of each of its keys, in one transaction.
+func TestLargeEventForManyKeysIsADeadLetterAndASmallOneReachesAll(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), spread)
+	a.create(nil)
+	a.ready(a.node())
+	dead, out := a.follow("dead-letters"), a.follow("out")
+	event := func(keys, padding int) string {
+		ids := make([]string, keys)
+		for i := range ids {
+			ids[i] = fmt.Sprintf("%q", fmt.Sprintf("k-%d", i))
+		}
+		return fmt.Sprintf(`{"type":"Say","ids":[%s]%s}`, strings.Join(ids, ","), strings.Repeat(" ", padding))
+	}
+	a.produce("in", "k", event(1000, 700<<10))
+	letter := dead.next(1)[0]
+	if text := header(letter, "__rondo.errors.message"); header(letter, "__rondo.errors.exception") != "too-many-keys" || !strings.Contains(text, "33554432") {
+		t.Errorf("dead letter: %s", text)
+	}
+	a.produce("in", "k", event(1000, 20<<10))
+	seen := map[string]bool{}
+	for _, said := range out.next(1000) {
+		seen[header(said, "rondo-key")] = true
+	}
+	if len(seen) != 1000 {
+		t.Errorf("%d instances of 1000 have said something", len(seen))
+	}
+	out.none(100 * time.Millisecond)
+}
+
 // By an operator's hand, the topic of dead letters takes nothing at all.
 func TestDeadLetterThatIsRefusedHaltsThePartition(t *testing.T) {
 	a := newApp(t, kafkatest.Embedded(t, 1), wordy)

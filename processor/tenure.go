@@ -66,6 +66,7 @@ func newTenure(l *lane, changelog topicFacts, s start) *tenure {
 const (
 	batchInputs = 1000
 	batchTime   = 50 * time.Millisecond
+	batchBytes  = 16 << 20 // written; what one input leads to may pass it
 	// lazyCommit is how long positions that moved without effect (records that
 	// are not ours, markers of others' transactions) wait for company.
 	lazyCommit = time.Second

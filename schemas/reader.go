@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -13,7 +14,7 @@ import (
 	"rondo/topology/value"
 )
 
-// PayloadBytesMax is how many bytes an event may have.
+// PayloadBytesMax is how many bytes an event may have where nothing else is said.
 const PayloadBytesMax = 768 << 10
 
 // Headers that are read. The others are handed on.
@@ -34,8 +35,18 @@ const (
 // Raw is a record of an input topic as it came.
 type Raw struct {
 	Topic   string
+	Key     []byte
 	Value   []byte // nil is a tombstone
 	Headers []Header
+}
+
+// Bytes is how much there is of it.
+func (r Raw) Bytes() int {
+	n := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
 }
 
 // Decoded is what a Raw says.
@@ -53,6 +64,7 @@ type Reader struct {
 	common   readMessage            // what all messages of the topic agree on
 	files    map[uint64]*Schema     // by fingerprint
 	registry *Registry
+	bytesMax int // of a record
 }
 
 // readMessage is how the records of a message are written.
@@ -73,14 +85,14 @@ func (how readMessage) and(other readMessage) readMessage {
 }
 
 // NewReader returns a reader for the messages of one topic in one definition.
-// The files are the definition's; registry may be nil. It fails for a schema
-// file that is missing or wrong.
-func NewReader(messages []*topology.Message, files map[string][]byte, registry *Registry) (*Reader, error) {
+// The files are the definition's; registry may be nil. A record may have bytesMax
+// bytes; 0: PayloadBytesMax. It fails for a schema file that is missing or wrong.
+func NewReader(messages []*topology.Message, files map[string][]byte, registry *Registry, bytesMax int) (*Reader, error) {
 	parsed, err := parseSchemaFiles(files, messages)
 	if err != nil {
 		return nil, fmt.Errorf("schema file %w", err)
 	}
-	r := &Reader{messages: map[string]readMessage{}, files: map[uint64]*Schema{}, registry: registry}
+	r := &Reader{messages: map[string]readMessage{}, files: map[uint64]*Schema{}, registry: registry, bytesMax: cmp.Or(bytesMax, PayloadBytesMax)}
 	for _, s := range parsed {
 		r.files[s.Fingerprint()] = s
 	}
@@ -200,9 +212,8 @@ func HeaderMap(headers []Header) *value.Map {
 // letter. An error that wraps ErrRegistryUnavailable says to wait and ask
 // again; the only other errors are those of ctx.
 func (r *Reader) Decode(ctx context.Context, raw Raw) (Decoded, error) {
-	if len(raw.Value) > PayloadBytesMax {
-		return Decoded{}, &Undecodable{Code: CodeTooLarge, Text: fmt.Sprintf("the value has %d bytes; an event may have %d",
-			len(raw.Value), PayloadBytesMax)}
+	if bytes := raw.Bytes(); bytes > r.bytesMax {
+		return Decoded{}, &Undecodable{Code: CodeTooLarge, Text: fmt.Sprintf("value, key and headers have %d bytes; an event may have %d", bytes, r.bytesMax)}
 	}
 	how := r.common
 	name, named := typeHeader(raw.Headers)

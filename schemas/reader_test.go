@@ -22,7 +22,7 @@ var orderFiles = map[string][]byte{"order.avsc": []byte(orderSchema), "pay.avsc"
 
 func newReader(t testing.TB, registry *Registry, messages ...*topology.Message) *Reader {
 	t.Helper()
-	r, err := NewReader(messages, orderFiles, registry)
+	r, err := NewReader(messages, orderFiles, registry, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +206,7 @@ func TestUndecodableSaysWhatAPersonNeeds(t *testing.T) {
 		"empty":               {newReader(t, nil, open), Raw{Value: []byte{}}, CodeUndecodable, "JSON: "},
 		"text":                {newReader(t, nil, message("N", "text", "")), Raw{Value: []byte{0xff}}, CodeUndecodable, "not valid UTF-8"},
 		"too large":           {newReader(t, nil, open), Raw{Value: make([]byte, PayloadBytesMax+1)}, CodeTooLarge, "786433 bytes; an event may have 786432"},
+		"headers too large":   {newReader(t, nil, open), Raw{Key: []byte("k"), Value: []byte("{}"), Headers: headers("trace", strings.Repeat("x", PayloadBytesMax-7))}, CodeTooLarge, "have 786433 bytes; an event may have 786432"},
 		"no registry":         {newReader(t, nil, avro), Raw{Value: whole}, CodeUndecodable, "schema id 1 of a schema registry, but no registry is configured"},
 		"no registry, open":   {newReader(t, nil, open), Raw{Value: whole}, CodeUndecodable, "schema id 1 of a schema registry, but no registry is configured"},
 		"no registry, file":   {newReader(t, nil, file), Raw{Value: whole}, CodeUndecodable, "or it begins with the schema id 1, and no schema registry is configured"},
@@ -258,7 +259,7 @@ func TestWrongMessageIsRefusedBeforeAnythingIsRead(t *testing.T) {
 		{message("A", "", "schemas/order.txt"), map[string][]byte{"schemas/order.txt": []byte("{}")}, "an Avro schema ends in .avsc, a JSON Schema in .json"},
 		{message("A", "avro", "a.avsc"), map[string][]byte{"a.avsc": []byte(`{"type":"enum"}`)}, "schema file a.avsc: avro schema: enum"},
 	} {
-		_, err := NewReader([]*topology.Message{c.message}, c.files, nil)
+		_, err := NewReader([]*topology.Message{c.message}, c.files, nil, 0)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %s", err, c.want)
 		}
@@ -266,7 +267,7 @@ func TestWrongMessageIsRefusedBeforeAnythingIsRead(t *testing.T) {
 }
 
 func TestAvroSchemaMayHaveAnyFileName(t *testing.T) {
-	r, err := NewReader([]*topology.Message{message("A", "avro", "schemas/order.json")}, map[string][]byte{"schemas/order.json": []byte(orderSchema)}, nil)
+	r, err := NewReader([]*topology.Message{message("A", "avro", "schemas/order.json")}, map[string][]byte{"schemas/order.json": []byte(orderSchema)}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

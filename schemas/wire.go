@@ -49,7 +49,7 @@ func NewWire(ctx context.Context, def *topology.Definition, registry *Registry) 
 		w.messages[m.Name] = how
 	}
 	for topic, messages := range topics {
-		if w.readers[topic], err = NewReader(messages, def.Files, registry); err != nil {
+		if w.readers[topic], err = NewReader(messages, def.Files, registry, 0); err != nil {
 			return nil, err
 		}
 	}

@@ -10,10 +10,6 @@ import (
 // if its message has no `early` with a time.
 const mailboxWait = time.Minute
 
-// relayAtOnce is how many bytes of copies of one event a mailbox hands on: they are
-// in one transaction.
-const relayAtOnce = 32 << 20
-
 // mailbox is the desk that knows instances by one value of a variable. It relays
 // events to them, and keeps those that come before any of them for a while.
 func (d *desk) mailbox(variable string, in Input) {
@@ -40,7 +36,7 @@ func (d *desk) members() []Member {
 
 func (d *desk) receive(e *Event) {
 	if members := d.members(); len(members) > 0 {
-		if size := e.size(); size*len(members) > relayAtOnce {
+		if size := e.size(); size*len(members) > copiesAtOnce {
 			d.dead(DeadLetter{"mailbox-limit", fmt.Sprintf("%d instances of %s are known by %s: an event of %d bytes is too large to be handed on to all of them at once",
 				len(members), d.to.Workflow, d.to.Key, size)})
 			return

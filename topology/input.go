@@ -37,6 +37,7 @@ type Record struct {
 	Types   []string // names on the wire, most exact first: header, Avro full name, Avro short name, JSON `type`
 	Headers *value.Map
 	Payload value.Value // null for a tombstone
+	Bytes   int         // of value, key and headers on the wire; 0: not known
 }
 
 // untyped reports whether r does not tell what it is. A tombstone has nothing to

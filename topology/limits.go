@@ -5,6 +5,7 @@ import "time"
 // Limits bound what one instance may ask for. A zero field has the default
 // that DefaultLimits gives.
 type Limits struct {
+	Event        int           // bytes of an event as it is on the wire: dead letter
 	Command      int           // bytes of a command's payload: limit.payload
 	Variable     int           // bytes of one variable: limit.size
 	Instance     int           // bytes of an instance with all its parts: limit.size
@@ -35,6 +36,7 @@ const day = 24 * time.Hour
 // DefaultLimits are the limits that hold where Options say nothing.
 func DefaultLimits() Limits {
 	return Limits{
+		Event:        768 << 10,
 		Command:      768 << 10,
 		Variable:     512 << 10,
 		Instance:     16 << 20,
@@ -65,6 +67,7 @@ func (l Limits) withDefaults() Limits {
 			*field = value
 		}
 	}
+	fill(&l.Event, d.Event)
 	fill(&l.Command, d.Command)
 	fill(&l.Variable, d.Variable)
 	fill(&l.Instance, d.Instance)

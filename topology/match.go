@@ -46,6 +46,9 @@ func (p *Plan) Match(r *Record) (Match, bool) {
 		}
 		if fits {
 			keys, dead := p.keysOf(m, names)
+			if dead == nil {
+				dead = tooManyCopies(m, len(keys), r)
+			}
 			return Match{Message: m.Message, Keys: keys, Correlate: m.Correlate, Dead: dead}, true
 		}
 	}
@@ -117,6 +120,21 @@ func (p *Plan) checkKeys(m *message, list []any) ([]string, *DeadLetter) {
 		}
 	}
 	return keys, nil
+}
+
+// copiesAtOnce is how many bytes of copies of one event are handed on: they are in
+// one transaction, with what the event leads to.
+const copiesAtOnce = 32 << 20
+
+// tooManyCopies says why an event is too large for so many keys; nil if it is not.
+func tooManyCopies(m *message, keys int, r *Record) *DeadLetter {
+	e := Event{Record: r.Ref, Headers: r.Headers, Payload: r.Payload}
+	size := max(r.Bytes, e.size())
+	if keys <= 1 || size*keys <= copiesAtOnce {
+		return nil
+	}
+	return &DeadLetter{"too-many-keys", fmt.Sprintf("the `key` of %s gives %d keys, and the event has %d bytes: what is handed on to all of them at once may have %d",
+		m.Name, keys, size, copiesAtOnce)}
 }
 
 // keyText is a value as a record key: text, or a whole number.

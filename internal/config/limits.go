@@ -16,6 +16,8 @@ func limitKeys() []Key {
 	standard := topology.DefaultLimits()
 	of := func(f *File) *topology.Limits { return &f.Node.Limits }
 	return []Key{
+		limitSize("event", standard.Event, "An event: the record's value, key and headers, as they are on the wire. Passed: a dead letter, `limit.payload`.",
+			func(f *File) *int { return &of(f).Event }),
 		limitSize("command", standard.Command, "The payload of one command, as it is on the wire. Passed: the fault `limit.payload`.",
 			func(f *File) *int { return &of(f).Command }),
 		limitSize("variable", standard.Variable, "One variable. Passed: the fault `limit.size`.",
