@@ -163,7 +163,7 @@ func (b *batch) stage(ctx context.Context, d decisionOf) error {
 	if err != nil {
 		return err
 	}
-	if d.decision.Outcome.Recorded() {
+	if d.decision.Recorded() {
 		if err := b.record(ctx, d, state); err != nil {
 			return err
 		}

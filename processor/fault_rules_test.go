@@ -217,6 +217,58 @@ func TestLargeEventForManyKeysIsADeadLetterAndASmallOneReachesAll(t *testing.T) 
 	out.none(100 * time.Millisecond)
 }
 
+// crowd sends what it got as often as there can be branches at once.
+const crowd = `
+workflow: crowd
+version: 1
+messages:
+  Say:  {topic: %s.in, key: event.id}
+  Said: {topic: %s.out, key: string(event.n)}
+start: {Say: {set: {text: =event.text, all: =event.all}}}
+do:
+  - all:
+      for: {each: n, in: all, parallel: 999}
+      do: [{say: {send: Said, with: {n: =n, text: =text}}}]
+keep: 1h
+`
+
+// As much as one instance can ask for at once (a main line and 999 branches) is sent, in several transactions, and
+// all of it is in the history.
+func TestThousandBranchesThatSendMuchAreWrittenAndRecorded(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), crowd)
+	a.create(nil)
+	a.ready(a.node())
+	out, history := a.follow("out"), a.follow("history")
+	var all strings.Builder
+	for n := range 999 {
+		fmt.Fprintf(&all, "%d,", n)
+	}
+	text := say("k", 12<<10)
+	a.produce("in", "k", text[:len(text)-1]+`,"all":[`+strings.TrimSuffix(all.String(), ",")+"]}")
+	seen := map[string]bool{}
+	for _, said := range out.next(999) {
+		seen[string(said.Key)] = true
+	}
+	if len(seen) != 999 {
+		t.Errorf("%d commands of 999", len(seen))
+	}
+	recorded, decisions := map[string]bool{}, 0
+	for ended := false; !ended; decisions++ {
+		h, err := schemas.DecodeHistory(history.next(1)[0].Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range h.Commands {
+			recorded[c.Key] = true
+		}
+		ended = h.Status == topology.StatusCompleted
+	}
+	if len(recorded) != 999 || decisions < 3 {
+		t.Errorf("%d commands in the history of %d decisions", len(recorded), decisions)
+	}
+	out.none(100 * time.Millisecond)
+}
+
 // By an operator's hand, the topic of dead letters takes nothing at all.
 func TestDeadLetterThatIsRefusedHaltsThePartition(t *testing.T) {
 	a := newApp(t, kafkatest.Embedded(t, 1), wordy)

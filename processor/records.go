@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -221,7 +222,7 @@ func (b *batch) bury(ctx context.Context, source *kgo.Record, why deadLetter) er
 		}
 	}
 	header(headerDeadReason, why.Reason)
-	header(headerDeadText, why.Text)
+	header(headerDeadText, cut(why.Text, deadTextMax))
 	from := ""
 	if source.Topic != "" {
 		from = coordinates(source)
@@ -232,13 +233,29 @@ func (b *batch) bury(ctx context.Context, source *kgo.Record, why deadLetter) er
 	header(headerDeadWorkflow, why.workflow)
 	header(headerDeadInstance, why.instance)
 	if recordBytes(record) > facts.maxMessageBytes*9/10 {
-		record.Key, record.Value = nil, nil
+		ours := record.Headers[len(source.Headers):]
+		record.Key, record.Value, record.Headers = nil, nil, ours
 		header(headerDeadOmitted, "the record is larger than this topic takes; it is where the coordinates say")
 	}
 	b.tally.dead[why.Reason]++
 	b.tenure.lane.log.Warn("dead letter", "record", from, "instance", why.instance, "to", record.Topic, "reason", why.Reason, "text", why.Text)
 	b.add(record, facts.maxMessageBytes)
 	return nil
+}
+
+// deadTextMax bounds what a dead letter says, in bytes: it may quote what came.
+const deadTextMax = 16 << 10
+
+// cut shortens a text to at most so many bytes, between two characters, and says so.
+func cut(text string, bytes int) string {
+	if len(text) <= bytes {
+		return text
+	}
+	end := bytes - len("…")
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
 }
 
 // record stages the history of a decision. state is the digest of what was
@@ -281,7 +298,7 @@ func (b *batch) record(ctx context.Context, d decisionOf, state *[sha256.Size]by
 		entry.Run, entry.Status = next.Run, next.Status
 		entry.NextTimer, _ = next.NextTimer()
 	}
-	value, err := entry.Encode()
+	value, err := encodeHistory(entry, facts.maxMessageBytes*9/10)
 	if err != nil {
 		return fmt.Errorf("history of %s: %w", d.to, err)
 	}
@@ -339,20 +356,12 @@ func (b *batch) historyInput(d decisionOf) schemas.HistoryInput {
 // about which call, and the values up to the configured size. They are also where
 // the letter stands, in the inbox.
 func (b *batch) historyLetter(d decisionOf) schemas.HistoryInput {
-	ref, letter := refOf(d.source), *d.input.Letter
-	in := schemas.HistoryInput{Kind: schemas.InputLetter, Record: &ref, Letter: &letter}
+	ref := refOf(d.source)
+	in := schemas.HistoryInput{Kind: schemas.InputLetter, Record: &ref, Letter: d.input.Letter}
 	if in.PayloadOmitted = b.omitted(len(d.source.Value)); in.PayloadOmitted == "" {
 		return in
 	}
-	letter.Value = nil
-	if letter.Event != nil {
-		event := *letter.Event
-		event.Payload, event.Headers = nil, nil
-		letter.Event = &event
-	}
-	if letter.Failure != nil {
-		letter.Failure = &topology.Failure{Name: letter.Failure.Name, Step: letter.Failure.Step, At: letter.Failure.At}
-	}
+	in.Letter = withoutValues(in.Letter)
 	return in
 }
 

@@ -32,6 +32,7 @@ type History struct {
 	Lookups    []HistoryLookup
 	Fault      *topology.Fault
 	DeadLetter *topology.DeadLetter
+	Omitted    string // which of Trace, Commands and Letters are not here, and why; "" if all are
 
 	Status    topology.Status  // of the instance afterwards; "" if there is none
 	State     *[32]byte        // SHA-256 of the instance's record afterwards, then of the parts written; nil if none is kept or nothing changed
@@ -120,6 +121,7 @@ func (h History) Encode() ([]byte, error) {
 	writeArray(w, h.Lookups, w.historyLookup)
 	w.fault(h.Fault)
 	w.deadLetter(h.DeadLetter)
+	w.optionalText(h.Omitted)
 	w.text(string(h.Status))
 	w.sha256(h.State)
 	if w.optional(h.NextTimer != 0) {
@@ -202,6 +204,7 @@ func DecodeHistory(b []byte) (History, error) {
 	}
 	r := &recordReader{}
 	nextTimer, _ := unwrap[int64](n, "nextTimer", "long")
+	omitted, _ := unwrap[string](n, "omitted", "string")
 	h := History{
 		At:         topology.Instant(get[int64](n, "at")),
 		Workflow:   get[string](n, "workflow"),
@@ -221,6 +224,7 @@ func DecodeHistory(b []byte) (History, error) {
 		Lookups:    sliceOf(n, "lookups", r.historyLookup),
 		Fault:      faultOf(n),
 		DeadLetter: deadLetterOf(n),
+		Omitted:    omitted,
 		Status:     topology.Status(get[string](n, "status")),
 		State:      sha256Of(n, "state"),
 		NextTimer:  topology.Instant(nextTimer),

@@ -50,7 +50,12 @@ func (p *pass) act(a *Act) {
 	case ActSkip:
 		p.actRetry(order{skip: true})
 	case ActFail:
-		p.actRetry(order{raise: actFailure(a, p.at)})
+		failure := actFailure(a, p.at)
+		if size, limit := failure.size(), p.plan.options.Limits.Variable; size > limit {
+			p.refuse("cannot fail with an error of %d bytes: the limit is %d", size, limit)
+			return
+		}
+		p.actRetry(order{raise: failure})
 	case ActSet:
 		p.actSet(a)
 	case ActShift:

@@ -1,6 +1,10 @@
 package topology
 
-import "rondo/topology/value"
+import (
+	"fmt"
+
+	"rondo/topology/value"
+)
 
 // complete ends the instance well. Its `output` is computed now.
 func (p *pass) complete() {
@@ -9,6 +13,11 @@ func (p *pass) complete() {
 		var fault *Fault
 		if output, fault = p.fill(nil, outputNode, p.plan.output); fault != nil {
 			p.abort("", fault)
+			return
+		}
+		if size, limit := value.Size(output), p.plan.options.Limits.Command; size > limit {
+			p.abort("", &Fault{Kind: "limit.payload", Place: outputNode.place, Text: fmt.Sprintf(
+				"`output` has %d bytes; the limit is %d: a parent is told of it, as a command is sent", size, limit)})
 			return
 		}
 	}

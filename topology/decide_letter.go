@@ -53,6 +53,7 @@ func (p *pass) write(l Letter) {
 		l.Run = p.inst.Run
 	}
 	p.out.Letters = append(p.out.Letters, l)
+	p.sent += l.size()
 }
 
 func (p *pass) address() Address { return Address{Workflow: p.plan.definition.Name, Key: p.key} }

@@ -36,7 +36,7 @@ func (d *desk) members() []Member {
 
 func (d *desk) receive(e *Event) {
 	if members := d.members(); len(members) > 0 {
-		if size := e.size(); size*len(members) > copiesAtOnce {
+		if size := e.size(); size*len(members) > copiesAtOnce || size > d.plan.options.Limits.Record {
 			d.dead(DeadLetter{"mailbox-limit", fmt.Sprintf("%d instances of %s are known by %s: an event of %d bytes is too large to be handed on to all of them at once",
 				len(members), d.to.Workflow, d.to.Key, size)})
 			return
@@ -67,7 +67,11 @@ func (d *desk) receive(e *Event) {
 
 func (d *desk) keep(e *Event, wait time.Duration) {
 	limits := d.plan.options.Limits
-	if d.inst != nil && (len(d.inst.Held) >= limits.Held || d.inst.size()+e.size() > limits.Instance) {
+	size := e.size()
+	if d.inst != nil {
+		size += d.inst.size()
+	}
+	if d.inst != nil && len(d.inst.Held) >= limits.Held || size > limits.Record {
 		d.dead(DeadLetter{"held-limit", "as many events as may wait for an instance that is known by " + d.to.Key + "; replay this one later"})
 		return
 	}
@@ -89,6 +93,10 @@ func (d *desk) addMember(m Member) {
 	}
 	if limit := d.plan.options.Limits.Members; len(d.members()) >= limit {
 		d.dead(DeadLetter{"mailbox-limit", fmt.Sprintf("%d instances of %s are known by %s already; %s does not get its events", limit, d.to.Workflow, d.to.Key, m.Key)})
+		return
+	}
+	if d.inst != nil && d.inst.size()+len(m.Key)+len(m.Run) > d.plan.options.Limits.Record {
+		d.dead(DeadLetter{"mailbox-limit", fmt.Sprintf("what is kept of the %d instances of %s that are known by %s would be too large; %s does not get its events", len(d.members()), d.to.Workflow, d.to.Key, m.Key)})
 		return
 	}
 	inst := d.edit()

@@ -64,7 +64,7 @@ func (p *pass) toRest() {
 	for !p.over() {
 		b := p.ready()
 		switch {
-		case b != nil && p.steps >= p.plan.options.Limits.StepsAtOnce:
+		case b != nil && p.isFull():
 			p.edit().Owed = true
 			return
 		case b != nil:
@@ -77,6 +77,12 @@ func (p *pass) toRest() {
 	if p.halted {
 		p.edit().Owed = p.ready() != nil
 	}
+}
+
+// isFull reports whether the rest is to be left for the next decision.
+func (p *pass) isFull() bool {
+	limits := &p.plan.options.Limits
+	return p.steps >= limits.StepsAtOnce || p.sent >= limits.BytesAtOnce
 }
 
 // rest ends a pass that has come to rest.

@@ -30,6 +30,7 @@ type pass struct {
 	own     []*Branch // branches that were copied, or begun, in this pass
 	fixed   bool      // the moment that was computed last is a point in time, and not so long from now
 	steps   int
+	sent    int      // bytes of commands and letters
 	changed []string // variables set since the `until`s were tested
 
 	exact     bool        // the event answers a call of this run: it is for no other
@@ -354,13 +355,20 @@ func placeText(place string, pos diag.Pos) string {
 // size estimates how many bytes an instance takes when stored.
 func (i *Instance) size() int {
 	n := 256 + len(i.Key) + value.Size(i.Vars) + value.Size(i.Output) + i.sizeOfParts() + i.sizeOfEntries()
+	n += i.Failure.size() + i.Counter.size()
 	if i.Incident != nil && i.Incident.Input != nil {
 		n += i.Incident.Input.size()
+	}
+	for _, known := range i.Known {
+		n += 16 + len(known.Value)
+	}
+	for _, id := range i.Seen {
+		n += 8 + len(id)
 	}
 	for _, b := range i.Branches {
 		n += 64 + value.Size(b.Vars)
 		for j := range b.Frames {
-			n += 128 + b.Frames[j].Event.size()
+			n += 128 + b.Frames[j].Event.size() + b.Frames[j].Error.size()
 		}
 	}
 	for _, list := range [...][]*Kept{i.Held, i.Queue, i.Starts} {
@@ -374,7 +382,34 @@ func (i *Instance) size() int {
 func (k *Kept) size() int {
 	n := 16 + k.Event.size()
 	if l := k.Letter; l != nil {
-		n += 128 + value.Size(l.Value) + l.Event.size()
+		n += l.size()
+	}
+	return n
+}
+
+// size is that of the failure and of what has led to it.
+func (f *Failure) size() int {
+	n := 0
+	for ; f != nil; f = f.Cause {
+		n += 64 + len(f.Name) + len(f.Message) + value.Size(f.Data)
+	}
+	return n
+}
+
+func (l *Letter) size() int {
+	return 128 + value.Size(l.Value) + l.Event.size() + l.Failure.size()
+}
+
+func (c *Counter) size() int {
+	if c == nil {
+		return 0
+	}
+	n := 8 * len(c.Asking)
+	for _, m := range c.Members {
+		n += 16 + len(m.Key) + len(m.Run)
+	}
+	for _, command := range c.Open {
+		n += 8 + len(command)
 	}
 	return n
 }

@@ -72,10 +72,15 @@ func (p *pass) emit(b *Branch, n *node, c command, call *Call) (fault *Fault) {
 	if out.Value, fault = p.encode(c, out.Payload); fault != nil {
 		return fault
 	}
+	size, limit := out.size(), p.plan.options.Limits.Command
+	if size > limit {
+		return &Fault{Kind: "limit.payload", Text: fmt.Sprintf("%s has %d bytes with its key and headers; the limit is %d", c.message.Name, size, limit)}
+	}
 	p.out.Commands = append(p.out.Commands, out)
 	if c.message.Limit == nil {
 		p.countSent(call)
 	}
+	p.sent += size
 	if call.Attempt == 1 {
 		p.note("send", n.place, c.message.Name)
 	} else {
@@ -90,6 +95,16 @@ func (p *pass) countSent(call *Call) {
 	if call.Attempt == 1 {
 		p.edit().Sent++
 	}
+}
+
+// size is how many bytes of the author's are sent: record key, value and headers.
+func (c *Command) size() int {
+	n := len(c.Key) + len(c.Value)
+	for i := range c.Headers.Len() {
+		name, v := c.Headers.At(i)
+		n += len(name) + value.Size(v)
+	}
+	return n
 }
 
 func (m *message) wireType() string {
@@ -178,9 +193,6 @@ func (p *pass) encode(c command, payload value.Value) ([]byte, *Fault) {
 	out, err := p.plan.options.Encode(c.message.Message, payload)
 	if err != nil {
 		return nil, &Fault{Kind: "payload", Text: fmt.Sprintf("%s cannot be written: %v", c.message.Name, err)}
-	}
-	if limit := p.plan.options.Limits.Command; len(out) > limit {
-		return nil, &Fault{Kind: "limit.payload", Text: fmt.Sprintf("%s has %d bytes; the limit is %d", c.message.Name, len(out), limit)}
 	}
 	return out, nil
 }

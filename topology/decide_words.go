@@ -154,6 +154,9 @@ func (p *pass) described(b *Branch, n *node, name string, message, data *templat
 		}
 		failure.Data = v
 	}
+	if size, limit := value.Size(failure.Data)+len(failure.Message), p.plan.options.Limits.Variable; size > limit {
+		return nil, &Fault{Kind: "limit.size", Text: fmt.Sprintf("message and data of the error %s would take %d bytes; the limit is %d", name, size, limit)}
+	}
 	return failure, nil
 }
 

@@ -68,15 +68,20 @@ const (
 	Late      Outcome = "late"      // recorded, without effect
 	Repeated  Outcome = "repeated"  // a start of what has started already
 	Duplicate Outcome = "duplicate" // an `id` that was taken already
-	Ignored   Outcome = "ignored"   // no instance, or refused by `when`: counted only
+	Ignored   Outcome = "ignored"   // no instance, or refused by `when`: counted only, unless it changes something
 	Dead      Outcome = "dead"      // see DeadLetter
 	Acted     Outcome = "acted"     // an operator's act was done
 	Continued Outcome = "continued" // see Decision.More
 	Forgotten Outcome = "forgotten" // `keep` has passed
 )
 
-// Recorded reports whether a decision with this outcome belongs in the history.
-func (o Outcome) Recorded() bool { return o != Ignored }
+// Recorded reports whether the decision belongs in the history: all but those of
+// inputs that were ignored and have left no trace. A schedule that arms itself, or
+// an event for which a mailbox has waited in vain, is nobody's business and still
+// changes what later decisions are made on.
+func (d *Decision) Recorded() bool {
+	return d.Outcome != Ignored || d.Changed || len(d.Commands)+len(d.Letters) > 0
+}
 
 // Command is a record to be sent.
 type Command struct {

@@ -318,3 +318,51 @@ do:
 		}
 	}
 }
+
+// A decision that nobody asked for is in the history if it changed something, or
+// what later ones are made on would have no origin.
+func TestWhatChangesADeskIsRecordedThoughTheInputWasNobodys(t *testing.T) {
+	schedule := compile(t, "sync.yaml", everyQuarter, topology.Limits{})
+	to := topology.ScheduleAddress("sync")
+	armed := schedule.DecideAt(to, nil, topology.Input{At: script.Start})
+	if armed.Outcome != topology.Ignored || !armed.Recorded() {
+		t.Errorf("a schedule that arms itself: %s, recorded %v", armed.Outcome, armed.Recorded())
+	}
+	if again := schedule.DecideAt(to, armed.Instance, topology.Input{At: script.Start}); again.Recorded() {
+		t.Errorf("a schedule that is told again: %+v", again)
+	}
+	plan := compile(t, "w.yaml", small+"do: [{a: {wait: 1h}}]\n", topology.Limits{})
+	to = topology.Address{Workflow: "test", Desk: "mailbox.n", Key: "7"}
+	held := plan.DecideAt(to, nil, topology.Input{At: script.Start, Event: goEvent()})
+	due, _ := held.Instance.NextTimer()
+	expired := plan.DecideAt(to, held.Instance, topology.Input{At: due, Timer: true})
+	if expired.Outcome != topology.Ignored || expired.Instance != nil || !expired.Recorded() {
+		t.Errorf("an event that a mailbox gives up: %s, recorded %v", expired.Outcome, expired.Recorded())
+	}
+	grant := &topology.Letter{Kind: topology.LetterGrant, From: topology.Address{Workflow: "test", Desk: "gate.Tell", Key: "Tell"}, Awaited: true}
+	if declined := plan.Decide(nil, "a", topology.Input{At: script.Start, Letter: grant}); len(declined.Letters) != 1 || !declined.Recorded() {
+		t.Errorf("a leave that is given back: %+v", declined)
+	}
+	if nobodys := plan.Decide(nil, "a", topology.Input{At: script.Start, Timer: true}); nobodys.Recorded() {
+		t.Errorf("nothing: %+v", nobodys)
+	}
+}
+
+// What is kept of those that are known by a value is one record.
+func TestMailboxWhoseMembersFillARecordTakesNoMore(t *testing.T) {
+	plan := compile(t, "w.yaml", small+"do: [{a: {wait: 1h}}]\n", topology.Limits{Record: 4000})
+	to := topology.Address{Workflow: "test", Desk: "mailbox.n", Key: "7"}
+	var desk *topology.Instance
+	for i := range 100 {
+		from := topology.Address{Workflow: "test", Key: fmt.Sprint(strings.Repeat("k", 400), i)}
+		d := plan.DecideAt(to, desk, topology.Input{At: script.Start, Letter: &topology.Letter{Kind: topology.LetterAnnounce, From: from, Run: "run-1"}})
+		if desk = d.Instance; d.DeadLetter == nil {
+			continue
+		}
+		if n := len(desk.Counter.Members); d.DeadLetter.Reason != "mailbox-limit" || n < 5 || n > 9 {
+			t.Errorf("after %d: %+v", n, d.DeadLetter)
+		}
+		return
+	}
+	t.Errorf("%d members of 400 bytes are kept in 4000", len(desk.Counter.Members))
+}

@@ -22,6 +22,7 @@ type Limits struct {
 	Elements     int           // of the list that a loop goes over: limit.elements
 	Entries      int           // compensation entries: limit.entries
 	StepsAtOnce  int           // in one decision: it goes on in the next one
+	BytesAtOnce  int           // that one decision sends, before its next step: it goes on in the next one
 	StepsUnasked int           // without an input: limit.spin
 	TimerAhead   time.Duration // limit.timer
 	KeepMax      time.Duration
@@ -53,6 +54,7 @@ func DefaultLimits() Limits {
 		Elements:     100_000,
 		Entries:      10_000,
 		StepsAtOnce:  1000,
+		BytesAtOnce:  4 << 20,
 		StepsUnasked: 10_000,
 		TimerAhead:   10 * 365 * day,
 		KeepMax:      365 * day,
@@ -84,6 +86,7 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.Elements, d.Elements)
 	fill(&l.Entries, d.Entries)
 	fill(&l.StepsAtOnce, d.StepsAtOnce)
+	fill(&l.BytesAtOnce, d.BytesAtOnce)
 	fill(&l.StepsUnasked, d.StepsUnasked)
 	if l.TimerAhead == 0 {
 		l.TimerAhead = d.TimerAhead

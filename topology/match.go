@@ -172,6 +172,9 @@ func (p *Plan) Event(m Match, r *Record) (*Event, *DeadLetter) {
 	if !ok && v != nil {
 		return nil, &DeadLetter{"no-id", fmt.Sprintf("the `id` of %s is %s; it must be text or a number", m.Message.Name, value.KindOf(v))}
 	}
+	if limit := p.options.Limits.Key; len(id) > limit {
+		return nil, &DeadLetter{"no-id", fmt.Sprintf("the `id` of %s has %d bytes; the limit is %d, as that of keys", m.Message.Name, len(id), limit)}
+	}
 	e.ID = id
 	return e, nil
 }

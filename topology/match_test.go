@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"strings"
 	"testing"
 
 	"rondo/topology/value"
@@ -48,6 +49,30 @@ func TestRecordWithoutATypeIsTheOnlyMessageOrTheOneWhoseWhenHolds(t *testing.T) 
 		c.record.Ref.Topic = "a"
 		if got := matched(t, c.messages, &c.record); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// An id is remembered with the instance: one of any length would be a state of any size.
+func TestIDThatIsLongerThanAKeyIsRefused(t *testing.T) {
+	def, found := Parse("test.yaml", []byte("workflow: w\nversion: 1\nmessages:\n  A: {topic: a, key: \"'k'\", id: event.id}\n"+
+		"start: {A: {}}\ndo: [{rest: {listen: {A: {}}, timeout: 1h}}]\n"), nil)
+	if found.HasErrors() {
+		t.Fatalf("%+v", found)
+	}
+	plan, found := Compile(def, Options{Application: "test"})
+	if found.HasErrors() {
+		t.Fatalf("%+v", found)
+	}
+	for length, want := range map[int]string{512: "", 513: "the `id` of A has 513 bytes; the limit is 512, as that of keys"} {
+		r := &Record{Types: []string{"A"}, Ref: RecordRef{Topic: "a"}, Payload: value.MapOf(map[string]value.Value{"id": strings.Repeat("x", length)})}
+		m, _ := plan.Match(r)
+		event, dead := plan.Event(m, r)
+		switch {
+		case want == "" && (dead != nil || len(event.ID) != length):
+			t.Errorf("%d bytes: %+v", length, dead)
+		case want != "" && (dead == nil || dead.Reason != "no-id" || dead.Text != want):
+			t.Errorf("%d bytes: %+v", length, dead)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func limitKeys() []Key {
 	return []Key{
 		limitSize("event", standard.Event, "An event: the record's value, key and headers, as they are on the wire. Passed: a dead letter, `limit.payload`.",
 			func(f *File) *int { return &of(f).Event }),
-		limitSize("command", standard.Command, "The payload of one command, as it is on the wire. Passed: the fault `limit.payload`.",
+		limitSize("command", standard.Command, "A command: the record's value, key and the headers that the definition gives it, as they are on the wire; also the `with` and the `output` of a child. Passed: the fault `limit.payload`.",
 			func(f *File) *int { return &of(f).Command }),
 		limitSize("variable", standard.Variable, "One variable. Passed: the fault `limit.size`.",
 			func(f *File) *int { return &of(f).Variable }),
@@ -50,6 +50,8 @@ func limitKeys() []Key {
 			func(f *File) *int { return &of(f).Entries }),
 		limitCount("steps-at-once", standard.StepsAtOnce, "Steps of one decision. Passed: it goes on in the next one, after other keys.",
 			func(f *File) *int { return &of(f).StepsAtOnce }),
+		limitSize("bytes-at-once", standard.BytesAtOnce, "What one decision sends to topics and to other instances. Passed: it goes on in the next one, after other keys.",
+			func(f *File) *int { return &of(f).BytesAtOnce }),
 		limitCount("steps-without-input", standard.StepsUnasked, "Steps of an instance without an input or a time that passes. Passed: the fault `limit.spin`, for a loop waits for nothing.",
 			func(f *File) *int { return &of(f).StepsUnasked }),
 		limitTime("timer-ahead", standard.TimerAhead, "How far ahead a timer may be due. Passed: the fault `limit.timer`.",
