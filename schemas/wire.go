@@ -74,7 +74,7 @@ func rowWireOf(ctx context.Context, t *topology.Table, files schemaFiles, texts 
 	if out.how, err = writeMessageOf(ctx, m, files, texts, registry); err != nil {
 		return out, err
 	}
-	out.reader, err = NewReader([]*topology.Message{m}, texts, registry)
+	out.reader, err = NewReader([]*topology.Message{m}, texts, registry, 0)
 	return out, err
 }
 
