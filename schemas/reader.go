@@ -64,13 +64,15 @@ type Reader struct {
 	common   readMessage            // what all messages of the topic agree on
 	files    map[uint64]*Schema     // by fingerprint
 	registry *Registry
-	bytesMax int // of a record
+	bytesMax int  // of a record
+	partly   bool // fields that a JSON Schema requires may be missing
 }
 
 // readMessage is how the records of a message are written.
 type readMessage struct {
-	format string  // "" is found out per record
-	schema *Schema // of the message's schema file, or nil
+	format string      // "" is found out per record
+	schema *Schema     // of the message's schema file, or nil
+	json   *jsonSchema // the same for JSON
 }
 
 // and is what two messages agree on.
@@ -80,6 +82,9 @@ func (how readMessage) and(other readMessage) readMessage {
 	}
 	if how.schema != other.schema {
 		how.schema = nil
+	}
+	if how.json != nil && (other.json == nil || how.json.name != other.json.name) {
+		how.json = nil
 	}
 	return how
 }
@@ -97,7 +102,7 @@ func NewReader(messages []*topology.Message, files map[string][]byte, registry *
 		r.files[s.Fingerprint()] = s
 	}
 	for i, m := range messages {
-		how, err := readMessageOf(m, parsed)
+		how, err := readMessageOf(m, parsed, files)
 		if err != nil {
 			return nil, err
 		}
@@ -114,9 +119,14 @@ func NewReader(messages []*topology.Message, files map[string][]byte, registry *
 	return r, nil
 }
 
-func readMessageOf(m *topology.Message, files schemaFiles) (how readMessage, err error) {
-	if how.format, err = formatOf(m); err == nil && m.SchemaFile() && how.format == formatAvro {
+func readMessageOf(m *topology.Message, files schemaFiles, texts map[string][]byte) (how readMessage, err error) {
+	how.format, err = formatOf(m)
+	switch {
+	case err != nil || !m.SchemaFile():
+	case how.format == formatAvro:
 		how.schema, err = files.of(m)
+	case how.format == formatJSON:
+		how.json, err = compileJSONSchema(m.Schema, texts)
 	}
 	if err != nil {
 		return how, fmt.Errorf("message %s: %w", m.Name, err)
@@ -230,7 +240,25 @@ func (r *Reader) Decode(ctx context.Context, raw Raw) (Decoded, error) {
 	if named {
 		d.Types = []string{name}
 	}
+	if err == nil && raw.Value != nil {
+		err = r.fits(how, d)
+	}
 	return d, err
+}
+
+// fits checks a payload in JSON by the schema of its message: that of its type, or
+// the one that all messages of the topic have. What is of another type is nobody's.
+func (r *Reader) fits(how readMessage, d Decoded) error {
+	if len(d.Types) > 0 {
+		how = r.messages[d.Types[0]]
+	}
+	if how.json == nil {
+		return nil
+	}
+	if wrong := how.json.misfitOfRead(d.Payload, r.partly); wrong != "" {
+		return undecodable("JSON: %s", wrong)
+	}
+	return nil
 }
 
 func (r *Reader) decode(ctx context.Context, how readMessage, raw Raw) (Decoded, error) {

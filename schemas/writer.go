@@ -25,8 +25,10 @@ type Writer struct {
 // writeMessage is how one message is written.
 type writeMessage struct {
 	format string
-	schema *Schema // for Avro
-	header []byte  // in front of the Avro datum
+	schema *Schema     // for Avro
+	json   *jsonSchema // for JSON by a schema
+	partly bool        // fields that it requires may be missing
+	header []byte      // in front of the Avro datum
 }
 
 // NewWriter returns a writer for the messages that def sends. With a registry,
@@ -56,6 +58,9 @@ func NewWriter(ctx context.Context, def *topology.Definition, registry *Registry
 func writeMessageOf(ctx context.Context, m *topology.Message, files schemaFiles, texts map[string][]byte, registry *Registry) (writeMessage, error) {
 	format, err := formatOf(m)
 	how := writeMessage{format: cmp.Or(format, formatJSON)}
+	if err == nil && format == formatJSON && m.SchemaFile() {
+		how.json, err = compileJSONSchema(m.Schema, texts)
+	}
 	if err != nil || format != formatAvro {
 		return how, err
 	}
@@ -165,6 +170,9 @@ func (how writeMessage) encode(payload value.Value) ([]byte, error) {
 		}
 		return append([]byte{}, b...), nil
 	case formatJSON:
+		if how.json != nil {
+			return how.json.encode(payload, how.partly)
+		}
 		return value.ToJSON(payload)
 	}
 	return nil, fmt.Errorf("format %q is not one of avro, json, text, bytes", how.format)

@@ -17,6 +17,10 @@ import (
 // fails for what Check refuses and for years outside 0 to 9999.
 func ToJSON(v Value) ([]byte, error) { return AppendJSON(nil, v) }
 
+// JSONNumber is a number as it shall be written, where a schema wants a decimal to be
+// a number. It is no Value: only what is written at once may hold it.
+type JSONNumber string
+
 // AppendJSON appends what ToJSON writes. On failure dst comes back as it was.
 func AppendJSON(dst []byte, v Value) ([]byte, error) {
 	out, err := appendJSON(dst, v, 0)
@@ -44,6 +48,8 @@ func appendJSON(dst []byte, v Value, depth int) ([]byte, error) {
 			return dst, ErrNotFinite
 		}
 		return append(append(append(dst, '"'), decimalText(v)...), '"'), nil
+	case JSONNumber:
+		return append(dst, v...), nil
 	case string:
 		if !utf8.ValidString(v) {
 			return dst, ErrNotUTF8
