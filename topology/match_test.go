@@ -76,3 +76,49 @@ func TestIDThatIsLongerThanAKeyIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// The last row of the table of values: what a record key may be made of.
+func TestKeyIsTextOrAWholeNumberAndNothingElse(t *testing.T) {
+	def, found := Parse("test.yaml", []byte("workflow: w\nversion: 1\nmessages:\n  A: {topic: a, key: event.k}\n"+
+		"start: {A: {}}\ndo: [{rest: {wait: 1h}}]\n"), nil)
+	if found.HasErrors() {
+		t.Fatalf("%+v", found)
+	}
+	plan, found := Compile(def, Options{Application: "test"})
+	if found.HasErrors() {
+		t.Fatalf("%+v", found)
+	}
+	many := make([]any, 1001)
+	for i := range many {
+		many[i] = int64(i)
+	}
+	for name, c := range map[string]struct {
+		key  value.Value
+		want string // the key, or the dead letter's reason
+	}{
+		"text":          {"o-1", "o-1"},
+		"uuid":          {"30313233-3435-3637-3839-616263646566", "30313233-3435-3637-3839-616263646566"},
+		"number":        {int64(-7), "-7"},
+		"a list of one": {[]any{"o-1", "o-1"}, "o-1"},
+		"null":          {nil, "no-key"},
+		"empty":         {"", "no-key"},
+		"double":        {7.0, "no-key"},
+		"bool":          {true, "no-key"},
+		"map":           {value.MapOf(nil), "no-key"},
+		"bytes":         {[]byte("o-1"), "no-key"},
+		"empty list":    {[]any{}, "no-key"},
+		"512 bytes":     {strings.Repeat("x", 512), strings.Repeat("x", 512)},
+		"513 bytes":     {strings.Repeat("x", 513), "key-too-long"},
+		"1,001 keys":    {many, "too-many-keys"},
+	} {
+		r := &Record{Types: []string{"A"}, Ref: RecordRef{Topic: "a"}, Payload: value.MapOf(map[string]value.Value{"k": c.key})}
+		m, ok := plan.Match(r)
+		got := strings.Join(m.Keys, ",")
+		if m.Dead != nil {
+			got = m.Dead.Reason
+		}
+		if !ok || got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
