@@ -165,6 +165,13 @@ func TestDecisionThatEndsTellsHowLongItIsKept(t *testing.T) {
 	}
 }
 
+func TestDecisionTellsWhatItsRecordHadNoRoomFor(t *testing.T) {
+	v, err := DecisionViewOf(Entry{History: schemas.History{At: 1000, Workflow: "checkout", Key: "o-1", Omitted: "the trace of 9 entries: too large"}})
+	if got := v.Tell(); err != nil || !strings.Contains(got, "\n    omitted   the trace of 9 entries: too large\n") {
+		t.Errorf("%v:\n%s", err, got)
+	}
+}
+
 func TestLastRunIsWhatTheLatestLifeOfAKeyDid(t *testing.T) {
 	entry := func(run string, offset int64) Entry { return Entry{History: schemas.History{Run: run}, Offset: offset} }
 	got := LastRun([]Entry{entry("a", 1), entry("", 2), entry("b", 3), entry("b", 4), entry("", 5)})

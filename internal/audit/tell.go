@@ -34,6 +34,7 @@ type DecisionView struct {
 	Lookups  []LookupView  `json:"lookups,omitempty"`
 	Fault    *FaultView    `json:"fault,omitempty"`
 	Dead     *DeadView     `json:"deadLetter,omitempty"`
+	Omitted  string        `json:"omitted,omitempty"` // which of trace, commands and letters are not here, and why
 
 	Status    string     `json:"status,omitempty"`
 	NextTimer *time.Time `json:"nextTimer,omitempty"`
@@ -114,7 +115,7 @@ func DecisionViewOf(e Entry) (DecisionView, error) {
 		At: e.At.Time(), Workflow: e.Workflow, Desk: e.Desk, Key: e.Key,
 		Version: processor.VersionText(int(e.Version)), Definition: e.Definition, Semantics: int(e.Semantics), Run: e.Run,
 		History: fmt.Sprintf("%d/%d", e.Partition, e.Offset),
-		Outcome: string(e.Outcome), Taker: e.Taker,
+		Outcome: string(e.Outcome), Taker: e.Taker, Omitted: e.Omitted,
 		Status: string(e.Status), NextTimer: instant(e.NextTimer),
 	}
 	var err error
@@ -180,6 +181,9 @@ func (v DecisionView) Tell() string {
 	b.WriteByte('\n')
 	if len(v.Input.Payload) > 0 {
 		fmt.Fprintf(&b, "    event     %s\n", clip(string(v.Input.Payload)))
+	}
+	if v.Omitted != "" {
+		fmt.Fprintf(&b, "    omitted   %s\n", v.Omitted)
 	}
 	for _, t := range v.Trace {
 		fmt.Fprintf(&b, "    %-9s %s\n", t.Kind, strings.TrimSpace(t.Step+" "+t.Text))
