@@ -17,6 +17,7 @@ import (
 
 	"rondo/internal/bench"
 	"rondo/internal/bench/load"
+	"rondo/internal/bench/loop"
 	"rondo/internal/bench/workload"
 	"rondo/internal/devbroker"
 )
@@ -36,6 +37,7 @@ Engine, load and broker are processes of their own.`,
 	flags.DurationVar(&cfg.WarmUp, "warm-up", 0, "load before anything is measured (default: 30s with --brokers, else 3s)")
 	flags.Float64Var(&cfg.Scale, "scale", 1, "factor for the times of all measurements")
 	flags.IntVar(&cfg.BrokerPID, "broker-pid", 0, "process of a broker on this machine, whose processor time is measured")
+	flags.BoolVar(&cfg.Loops, "loops", true, "measure the bare loops beside the engine")
 	flags.BoolVar(&cfg.Keep, "keep", false, "leave the topics and the folder of the run")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var err error
@@ -57,7 +59,7 @@ Engine, load and broker are processes of their own.`,
 		}
 		return result.WriteText(cmd.OutOrStdout())
 	}
-	cmd.AddCommand(newBenchLoad(), newBenchBroker(), newNodeChild("engine", "Run the engine of a benchmark"))
+	cmd.AddCommand(newBenchLoad(), newBenchLoop(), newBenchBroker(), newNodeChild("engine", "Run the engine of a benchmark"))
 	return cmd
 }
 
@@ -92,24 +94,37 @@ func whileHeld(ctx context.Context, stdin io.Reader) (context.Context, context.C
 	return ctx, stop
 }
 
-// newBenchLoad is the load of a benchmark: what to do comes as JSON on standard
-// input, what was measured goes to standard output.
+// newBenchLoad is the load of a benchmark. What was measured goes to standard
+// output.
 func newBenchLoad() *cobra.Command {
-	cmd := &cobra.Command{Use: "load", Short: "Put on the load of a benchmark", Args: noArguments, Hidden: true}
+	return newOrdered("load", "Put on the load of a benchmark", func(ctx context.Context, spec load.Spec, stdout io.Writer) error {
+		enc := json.NewEncoder(stdout)
+		return load.Run(ctx, spec, func(r load.Report) error { return enc.Encode(r) })
+	})
+}
+
+// newBenchLoop is a bare loop in the engine's place.
+func newBenchLoop() *cobra.Command {
+	return newOrdered("loop", "Run a bare loop of a benchmark", loop.Run)
+}
+
+// newOrdered is a hidden command that is told what to do by a line of JSON on
+// standard input, and ends when that ends.
+func newOrdered[Spec any](use, short string, run func(context.Context, Spec, io.Writer) error) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: noArguments, Hidden: true}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		stdin := bufio.NewReader(cmd.InOrStdin())
 		line, err := stdin.ReadBytes('\n')
 		if err != nil {
 			return usagef("read what to do from standard input: %w", err)
 		}
-		var spec load.Spec
+		var spec Spec
 		if err := json.Unmarshal(line, &spec); err != nil {
 			return usagef("read what to do from standard input: %w", err)
 		}
 		ctx, stop := whileHeld(cmd.Context(), stdin)
 		defer stop()
-		enc := json.NewEncoder(cmd.OutOrStdout())
-		return load.Run(ctx, spec, func(r load.Report) error { return enc.Encode(r) })
+		return run(ctx, spec, cmd.OutOrStdout())
 	}
 	return cmd
 }

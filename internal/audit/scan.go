@@ -24,6 +24,12 @@ type stretch struct {
 	since      time.Time // by the records' timestamps; zero: from the start
 }
 
+// Scan hands over the committed records of a topic, from its start to where it
+// ends now, each partition's in their order, until each returns an error.
+func Scan(ctx context.Context, cfg processor.Config, topic string, each func(*kgo.Record) error) error {
+	return scan(ctx, cfg, stretch{topic: topic}, each)
+}
+
 // scan hands over the committed records of a stretch up to where it ends now,
 // each partition's in their order, until each returns an error.
 func scan(ctx context.Context, cfg processor.Config, s stretch, each func(*kgo.Record) error) error {

@@ -43,9 +43,9 @@ func (c Config) timed(p load.Phase) load.Phase {
 	return p
 }
 
-// warmUp is the load before anything is measured.
-func (c Config) warmUp() load.Phase {
-	p := load.Phase{Name: "warm-up", Concurrency: 64, Measure: c.WarmUp}
+// warmUp is the load on one of some subjects before anything is measured.
+func (c Config) warmUp(subjects int) load.Phase {
+	p := load.Phase{Name: "warm-up", Concurrency: 128, Measure: c.WarmUp / time.Duration(subjects)}
 	if c.Cases > 0 {
 		p.Measure, p.Cases = 0, c.Cases
 	}

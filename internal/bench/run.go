@@ -12,12 +12,11 @@ import (
 	"time"
 
 	"rondo/internal/bench/load"
+	"rondo/internal/bench/loop"
 	"rondo/internal/bench/workload"
 	"rondo/internal/child"
+	"rondo/topology"
 )
-
-// startPatience is how long a subject may take until it works.
-const startPatience = time.Minute
 
 // Run measures everything that cfg asks for.
 func Run(ctx context.Context, cfg Config) (result *Result, err error) {
@@ -107,12 +106,62 @@ func (s *session) workload(ctx context.Context, w *workload.Workload) (m Measure
 	if err != nil {
 		return m, err
 	}
+	if s.cfg.Loops && w.Loops {
+		loops, err := s.loops(ctx, e, w, prefix)
+		subjects = append(subjects, loops...)
+		if err != nil {
+			return m, err
+		}
+	}
 	s.say("%s: warming up", w.Name)
-	if _, err := s.round(ctx, e, w, []load.Phase{s.cfg.warmUp()}); err != nil {
-		return m, err
+	for _, sub := range subjects {
+		if _, err := s.round(ctx, sub, w, []load.Phase{s.cfg.warmUp(len(subjects))}); err != nil {
+			return m, err
+		}
 	}
 	m = Measured{Workload: w.Name, Short: w.Short, Compares: w.Compares}
 	return m, s.rounds(ctx, w, subjects, &m)
+}
+
+// loops has the engine show what it writes, and starts the bare loops on topics
+// of their own. What was started is returned in any case.
+func (s *session) loops(ctx context.Context, e *engine, w *workload.Workload, prefix string) ([]subject, error) {
+	s.say("%s: learning what the engine writes", w.Name)
+	if _, err := s.round(ctx, e, w, []load.Phase{{Name: "learning", Concurrency: 2, Cases: 100}}); err != nil {
+		return nil, err
+	}
+	learned, err := s.learn(ctx, e, w)
+	if err != nil {
+		return nil, err
+	}
+	var started []subject
+	for _, kind := range []loop.Kind{loop.Ring, loop.Session} {
+		of := prefix + "-" + string(kind)
+		definitions, err := s.definitions(w, of)
+		if err != nil {
+			return started, err
+		}
+		if err := s.cluster.createTopics(ctx, of, definitions); err != nil {
+			return started, err
+		}
+		b, err := s.startLoop(ctx, kind, of, w.Inputs, learned)
+		if b != nil {
+			started = append(started, b)
+		}
+		if err != nil {
+			return started, err
+		}
+	}
+	return started, nil
+}
+
+// definitions are those of a workload whose topics have a prefix.
+func (s *session) definitions(w *workload.Workload, prefix string) ([]*topology.Definition, error) {
+	files, err := w.Files(prefix)
+	if err != nil {
+		return nil, err
+	}
+	return application{prefix: prefix, definitions: []string{w.Definition}, files: files}.parse()
 }
 
 // engine starts the engine on a workload and waits until it works.
@@ -133,9 +182,7 @@ func (s *session) engine(ctx context.Context, w *workload.Workload, prefix strin
 	if err != nil {
 		return nil, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-	return e, e.await(waiting)
+	return e, started(ctx, e, e.probe)
 }
 
 // rounds measures the subjects in turn, so that what drifts hits all alike.

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,6 +34,26 @@ type subject interface {
 	err() error
 	stop() error
 }
+
+// errEnded is that of a subject that has ended while it was waited for.
+var errEnded = errors.New("it has ended")
+
+// started waits until a subject that was started works.
+func started(ctx context.Context, sub subject, p probe) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	err := p.await(ctx, sub.ended())
+	if errors.Is(err, errEnded) {
+		return sub.err()
+	}
+	if err != nil {
+		return fmt.Errorf("start %s: %w", sub.name(), err)
+	}
+	return nil
+}
+
+// startPatience is how long a subject may take until it works.
+const startPatience = time.Minute
 
 // stopPatience is how long a child may take to end in order.
 const stopPatience = 20 * time.Second

@@ -35,6 +35,10 @@ type Workload struct {
 	// the one before.
 	Sequential bool
 
+	// Loops: a bare loop can take the engine's place, for what is written follows
+	// from single inputs.
+	Loops bool
+
 	// Definition is the name of the workflow's file below definitions.
 	Definition string
 
