@@ -58,3 +58,7 @@ bench: ## benchmarks of the packages
 .PHONY: bench-ring
 bench-ring: ## the transaction ring beside kgo's GroupTransactSession, on real Kafka
 	$(GO) test -run '^$$' -bench Ring -benchtime 1x -timeout 15m ./processor
+
+.PHONY: bench-kafka
+bench-kafka: build ## what workflows cost, on a real Kafka; ARGS for rondo bench
+	scripts/with-kafka.sh bin/rondo bench --brokers {} $(ARGS)

@@ -36,6 +36,7 @@ Engine, load and broker are processes of their own.`,
 	flags.IntVar(&cfg.Rounds, "rounds", 3, "how often everything is measured")
 	flags.DurationVar(&cfg.WarmUp, "warm-up", 0, "load before anything is measured (default: 30s with --brokers, else 3s)")
 	flags.Float64Var(&cfg.Scale, "scale", 1, "factor for the times of all measurements")
+	flags.Int64Var(&cfg.Cases, "cases", 0, "let each measurement end after so many cases instead of its time")
 	flags.IntVar(&cfg.BrokerPID, "broker-pid", 0, "process of a broker on this machine, whose processor time is measured")
 	flags.BoolVar(&cfg.Loops, "loops", true, "measure the bare loops beside the engine")
 	flags.BoolVar(&cfg.Keep, "keep", false, "leave the topics and the folder of the run")

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,10 @@ type Config struct {
 
 	// Scale multiplies the times of all phases. Default: 1.
 	Scale float64
+
+	// Inspect, if given, is called for each subject when all was measured and its
+	// topics are still there: for tests.
+	Inspect func(ctx context.Context, w *workload.Workload, subject, prefix string, brokers []string) error
 
 	// Cases, if given, makes each phase end after so many cases, whatever time
 	// they take: for tests.

@@ -116,4 +116,3 @@ func freeAddress() (string, error) {
 	defer l.Close()
 	return l.Addr().String(), nil
 }
-

@@ -28,6 +28,7 @@ type inputKind struct {
 	message string // header `type`
 	step    string // header `rondo-step`; "": it begins a case
 	example *answered
+	another *answered // so that it shows what differs; nil: there was only one
 }
 
 // answered is an input, and what was written for it.
@@ -147,7 +148,7 @@ func (l *learner) finish() (lesson, error) {
 	}
 	for _, a := range l.at {
 		if better(a, a.kind.example) {
-			a.kind.example = a
+			a.kind.example, a.kind.another = a, a.kind.example
 		}
 	}
 	for _, k := range l.kinds {
@@ -179,29 +180,61 @@ func (l lesson) spec(prefix string) loop.Spec {
 		if k.step != "" {
 			route.Headers = append(route.Headers, loop.HeaderMatch{Key: "rondo-step", Value: k.step})
 		}
-		for _, r := range k.example.written {
-			route.Outputs = append(route.Outputs, l.output(r, k.example.input, prefix))
+		for i, r := range k.example.written {
+			route.Outputs = append(route.Outputs, l.output(r, k.example.input, prefix, k.like(i)))
 		}
 		if r := k.example.state; r != nil {
-			out := l.output(r, k.example.input, prefix)
+			out := l.output(r, k.example.input, prefix, k.likeState())
 			out.PerKey = true
 			route.Outputs = append(route.Outputs, out)
 		}
 		spec.Routes = append(spec.Routes, route)
 	}
 	if l.progress != nil {
-		out := l.output(l.progress, &kgo.Record{}, prefix)
+		out := l.output(l.progress, &kgo.Record{}, prefix, nil)
 		spec.Progress = &out
 	}
 	return spec
 }
 
-// output writes records like r, which was written for an input.
-func (l lesson) output(r, input *kgo.Record, prefix string) loop.Output {
+// like is what was written in another case where the example's ith record was;
+// nil if that is not known.
+func (k *inputKind) like(i int) []byte {
+	if k.another == nil || len(k.another.written) != len(k.example.written) {
+		return nil
+	}
+	return k.another.written[i].Value
+}
+
+func (k *inputKind) likeState() []byte {
+	if k.another == nil || k.another.state == nil {
+		return nil
+	}
+	return k.another.state.Value
+}
+
+// valueLike makes values like this one. As many bytes of it are noise as differ from
+// a value of another case: what a batch of them compresses to shall be the same.
+func valueLike(example, another []byte) loop.Value {
+	if len(example) != len(another) {
+		return loop.Value{Bytes: example}
+	}
+	differ := 0
+	for i := range example {
+		if example[i] != another[i] {
+			differ++
+		}
+	}
+	return loop.Value{Bytes: example[:len(example)-differ], Size: len(example)}
+}
+
+// output writes records like r, which was written for an input, with values like
+// its own and that of another case.
+func (l lesson) output(r, input *kgo.Record, prefix string, another []byte) loop.Output {
 	key := string(input.Key)
 	out := loop.Output{
 		Topic: prefix + strings.TrimPrefix(r.Topic, l.prefix),
-		Key:   like(r.Key, key), Value: loop.Value{Bytes: r.Value},
+		Key:   like(r.Key, key), Value: valueLike(r.Value, another),
 	}
 	for _, h := range r.Headers {
 		text := like(h.Value, key)

@@ -1,53 +1,121 @@
 package bench
 
 import (
+	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"rondo/internal/bench/load"
+	"rondo/internal/bench/loop"
 	"rondo/internal/bench/workload"
 )
 
-// phasesOf are the kinds of load that a workload is measured under.
-func (c Config) phasesOf(w *workload.Workload) []load.Phase {
+// Times of the parts of a run.
+const (
+	measureTime = 5 * time.Second // of one kind of load, in one round, on one subject
+	// rampShare of that time comes before, unmeasured.
+	rampShare = 4
+	// sessionShare of the time is enough for the loop that nothing is compared with.
+	sessionShare = 2
+	// laterShare of the warm-up is enough for all workloads but the first: the
+	// broker is warm.
+	laterShare = 3
+	// overhead of a workload: topics, joining of the group, learning.
+	overhead = 10 * time.Second
+)
+
+// engineName is the engine among the subjects; loops are called by their kind.
+const engineName = "engine"
+
+// subjectsOf are the subjects of a workload, in the order of their turns.
+func (c Config) subjectsOf(w *workload.Workload) []string {
+	if c.Loops && w.Loops {
+		return []string{engineName, string(loop.Ring), string(loop.Session)}
+	}
+	return []string{engineName}
+}
+
+// closedName and openName are the names of kinds of load.
+func closedName(concurrency int) string      { return fmt.Sprintf("c%d", concurrency) }
+func openName(stepsPerSecond float64) string { return fmt.Sprintf("%.0f/s", stepsPerSecond) }
+
+// phasesOf are the kinds of load that a workload is measured under on a subject.
+func (c Config) phasesOf(w *workload.Workload, subject string) []load.Phase {
+	measure := time.Duration(float64(measureTime) * c.Scale)
+	if subject == string(loop.Session) {
+		measure /= sessionShare
+	}
 	var phases []load.Phase
-	closed := func(name string, concurrency int, measure time.Duration) {
-		phases = append(phases, c.timed(load.Phase{Name: name, Concurrency: concurrency, Measure: measure}))
+	add := func(p load.Phase) {
+		p.Measure, p.Ramp = measure, measure/rampShare
+		if c.Cases > 0 {
+			p.Measure, p.Ramp, p.Cases = 0, 0, c.Cases
+		}
+		phases = append(phases, p)
 	}
-	open := func(name string, stepsPerSecond float64, measure time.Duration) {
-		phases = append(phases, c.timed(load.Phase{Name: name, Rate: stepsPerSecond / float64(w.Steps), Measure: measure}))
+	for _, n := range w.Closed {
+		add(load.Phase{Name: closedName(n), Concurrency: n})
 	}
-	switch w.Name {
-	case "call5", "call1":
-		closed("c1", 1, 4*time.Second)
-		closed("c16", 16, 4*time.Second)
-		closed("c128", 128, 6*time.Second)
-		closed("c512", 512, 6*time.Second)
-		open("open-1000", 1000, 6*time.Second)
-	default:
-		closed("c512", 512, 6*time.Second)
-		open("open-1000", 1000, 4*time.Second)
+	for _, rate := range w.Open {
+		add(load.Phase{Name: openName(rate), Rate: rate / float64(w.Steps)})
 	}
 	return phases
 }
 
-// rampShare of a phase's time comes before it, unmeasured.
-const rampShare = 4
-
-func (c Config) timed(p load.Phase) load.Phase {
+// warmUp is the load on one of some subjects before anything is measured.
+func (c Config) warmUp(w *workload.Workload, subjects int) load.Phase {
+	p := load.Phase{Name: "warm-up", Concurrency: w.Closed[len(w.Closed)-1], Measure: c.WarmUp / time.Duration(subjects)}
+	if w != c.Workloads[0] {
+		p.Measure /= laterShare
+	}
 	if c.Cases > 0 {
 		p.Measure, p.Cases = 0, c.Cases
-		return p
 	}
-	p.Measure = time.Duration(float64(p.Measure) * c.Scale)
-	p.Ramp = p.Measure / rampShare
 	return p
 }
 
-// warmUp is the load on one of some subjects before anything is measured.
-func (c Config) warmUp(subjects int) load.Phase {
-	p := load.Phase{Name: "warm-up", Concurrency: 128, Measure: c.WarmUp / time.Duration(subjects)}
-	if c.Cases > 0 {
-		p.Measure, p.Cases = 0, c.Cases
+// timeOf is about how long a workload takes.
+func (c Config) timeOf(w *workload.Workload) time.Duration {
+	subjects := c.subjectsOf(w)
+	sum := overhead
+	for _, name := range subjects {
+		sum += c.warmUp(w, len(subjects)).Measure
+		for _, p := range c.phasesOf(w, name) {
+			sum += time.Duration(c.Rounds) * (p.Ramp + p.Measure)
+		}
 	}
-	return p
+	return sum
+}
+
+// What a run may write, for an estimate of the disk that it needs.
+const (
+	mostStepsPerSecond = 20_000
+	bytesOfStep        = 1_500 // in all topics, before compression
+)
+
+// bytesOf is about how much a workload may write before its topics are deleted.
+func (c Config) bytesOf(w *workload.Workload) int64 {
+	return int64(c.timeOf(w).Seconds()) * mostStepsPerSecond * bytesOfStep
+}
+
+// WritePlan says what will be done, how long it takes and what it needs.
+func (c Config) WritePlan(to io.Writer) error {
+	var b strings.Builder
+	total, most := time.Duration(0), int64(0)
+	for _, w := range c.Workloads {
+		took := c.timeOf(w)
+		total, most = total+took, max(most, c.bytesOf(w))
+		var kinds []string
+		for _, p := range c.phasesOf(w, engineName) {
+			kinds = append(kinds, p.Name)
+		}
+		fmt.Fprintf(&b, "  %-15s %s\n", w.Name, w.Short)
+		fmt.Fprintf(&b, "  %-15s %s; %d rounds of %s; about %s\n", "", strings.Join(c.subjectsOf(w), ", "), c.Rounds, strings.Join(kinds, " "), took.Round(time.Second))
+	}
+	if c.Cases == 0 {
+		fmt.Fprintf(&b, "  in all about %s, and up to %.0f GB of disk (memory, with the embedded broker) at once\n", total.Round(time.Second), float64(most)/1e9)
+	}
+	_, err := io.WriteString(to, b.String())
+	return err
 }

@@ -21,14 +21,8 @@ type Result struct {
 	Rounds    int        `json:"rounds"`
 	WarmUp    float64    `json:"warmUpSeconds"`
 	Workloads []Measured `json:"workloads"`
-}
-
-// Broker is what was measured against.
-type Broker struct {
-	Embedded    bool   `json:"embedded"` // not Kafka
-	Version     string `json:"version"`
-	Nodes       int    `json:"nodes"`
-	Replication int    `json:"replication"`
+	Goals     []Goal     `json:"goals"`
+	Doubts    []string   `json:"doubts"` // which figures are not trustworthy, and why
 }
 
 // Measured is what was measured of a workload.
@@ -85,6 +79,7 @@ type CPU struct {
 	LoadPer1000    Number `json:"loadPer1000Steps"`
 	Machine        Number `json:"machine"` // share that was in use
 	Steal          Number `json:"steal"`   // share that the machine's host took
+	Others         Number `json:"others"`  // share of what is not of the benchmark; null if the broker's is not known
 }
 
 // Spread is the median of some rounds, and their range.

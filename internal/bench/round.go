@@ -133,6 +133,8 @@ func roundOf(r load.Result, from, until look) Round {
 	per := func(amount, of float64) Number { return Number(amount / of) }
 	transactions := until.subject.transactions - from.subject.transactions
 	machine := until.machine.total - from.machine.total
+	ours := until.subject.cpuSeconds - from.subject.cpuSeconds + until.broker - from.broker + until.load - from.load
+	idle, steal := until.machine.idle-from.machine.idle, until.machine.steal-from.machine.steal
 	return Round{
 		Seconds: r.Seconds, Cases: r.Cases, Steps: r.Steps,
 		CasesPerSecond: float64(r.Cases) / r.Seconds, StepsPerSecond: steps / r.Seconds,
@@ -142,8 +144,9 @@ func roundOf(r load.Result, from, until look) Round {
 			SubjectPer1000: per(1000*(until.subject.cpuSeconds-from.subject.cpuSeconds), steps),
 			BrokerPer1000:  per(1000*(until.broker-from.broker), steps),
 			LoadPer1000:    per(1000*(until.load-from.load), steps),
-			Machine:        1 - per(until.machine.idle-from.machine.idle, machine),
-			Steal:          per(until.machine.steal-from.machine.steal, machine),
+			Machine:        1 - per(idle, machine),
+			Steal:          per(steal, machine),
+			Others:         per(max(machine-idle-steal-ours, 0), machine),
 		},
 		BytesPerStep:          per(until.subject.sentBytes-from.subject.sentBytes, steps),
 		TransactionsPerSecond: per(transactions, r.Seconds),

@@ -43,6 +43,9 @@ func Run(ctx context.Context, cfg Config) (result *Result, err error) {
 		defer func() { err = errors.Join(err, broker.stop()) }()
 		brokers, s.brokerPID = addresses, broker.pid()
 	}
+	if err := cfg.WritePlan(cfg.Progress); err != nil {
+		return nil, fmt.Errorf("print the plan: %w", err)
+	}
 	if s.cluster, err = openCluster(ctx, brokers); err != nil {
 		return nil, err
 	}
@@ -73,21 +76,21 @@ func (s *session) startBroker() (*logged, []string, error) {
 func (s *session) measure(ctx context.Context) (*Result, error) {
 	result := &Result{
 		Format: Format, At: time.Now().UTC(), Version: s.cfg.Version, Machine: thisMachine(),
-		Broker: Broker{Embedded: len(s.cfg.Brokers) == 0, Replication: s.cluster.replication},
 		Rounds: s.cfg.Rounds, WarmUp: s.cfg.WarmUp.Seconds(),
 	}
 	for _, w := range s.cfg.Workloads {
-		m, err := s.workload(ctx, w)
+		m, err := s.workload(ctx, w, result)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", w.Name, err)
 		}
 		result.Workloads = append(result.Workloads, m)
 	}
+	result.Goals, result.Doubts = goalsOf(result), doubtsOf(result)
 	return result, nil
 }
 
 // workload measures one workload on all subjects, and removes what it made.
-func (s *session) workload(ctx context.Context, w *workload.Workload) (m Measured, err error) {
+func (s *session) workload(ctx context.Context, w *workload.Workload, result *Result) (m Measured, err error) {
 	prefix := s.id + "-" + w.Name
 	var subjects []subject
 	defer func() {
@@ -106,6 +109,12 @@ func (s *session) workload(ctx context.Context, w *workload.Workload) (m Measure
 	if err != nil {
 		return m, err
 	}
+	if result.Broker.Version == "" {
+		changelog := s.cluster.config(e.app).OwnTopics().Changelog
+		if result.Broker, err = s.cluster.describe(ctx, len(s.cfg.Brokers) == 0, changelog); err != nil {
+			return m, err
+		}
+	}
 	if s.cfg.Loops && w.Loops {
 		loops, err := s.loops(ctx, e, w, prefix)
 		subjects = append(subjects, loops...)
@@ -115,12 +124,27 @@ func (s *session) workload(ctx context.Context, w *workload.Workload) (m Measure
 	}
 	s.say("%s: warming up", w.Name)
 	for _, sub := range subjects {
-		if _, err := s.round(ctx, sub, w, []load.Phase{s.cfg.warmUp(len(subjects))}); err != nil {
+		if _, err := s.round(ctx, sub, w, []load.Phase{s.cfg.warmUp(w, len(subjects))}); err != nil {
 			return m, err
 		}
 	}
 	m = Measured{Workload: w.Name, Short: w.Short, Compares: w.Compares}
-	return m, s.rounds(ctx, w, subjects, &m)
+	if err := s.rounds(ctx, w, subjects, &m); err != nil {
+		return m, err
+	}
+	return m, s.inspect(ctx, w, subjects)
+}
+
+func (s *session) inspect(ctx context.Context, w *workload.Workload, subjects []subject) error {
+	if s.cfg.Inspect == nil {
+		return nil
+	}
+	for _, sub := range subjects {
+		if err := s.cfg.Inspect(ctx, w, sub.name(), sub.prefix(), s.cluster.brokers); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // loops has the engine show what it writes, and starts the bare loops on topics
@@ -178,7 +202,7 @@ func (s *session) engine(ctx context.Context, w *workload.Workload, prefix strin
 	if err := s.cluster.createTopics(ctx, prefix, definitions); err != nil {
 		return nil, err
 	}
-	e, err := startEngine(s.cfg, s.cluster, "engine", filepath.Join(s.home, prefix), app)
+	e, err := startEngine(s.cfg, s.cluster, engineName, filepath.Join(s.home, prefix), app)
 	if err != nil {
 		return nil, err
 	}
@@ -187,8 +211,7 @@ func (s *session) engine(ctx context.Context, w *workload.Workload, prefix strin
 
 // rounds measures the subjects in turn, so that what drifts hits all alike.
 func (s *session) rounds(ctx context.Context, w *workload.Workload, subjects []subject, m *Measured) error {
-	phases := s.cfg.phasesOf(w)
-	for _, p := range phases {
+	for _, p := range s.cfg.phasesOf(w, engineName) {
 		phase := Phase{Name: p.Name, Concurrency: p.Concurrency, Rate: p.Rate}
 		for _, sub := range subjects {
 			phase.Subjects = append(phase.Subjects, Of{Subject: sub.name()})
@@ -198,7 +221,7 @@ func (s *session) rounds(ctx context.Context, w *workload.Workload, subjects []s
 	for n := range s.cfg.Rounds {
 		for i, sub := range subjects {
 			s.say("%s: round %d of %d, %s", w.Name, n+1, s.cfg.Rounds, sub.name())
-			rounds, err := s.round(ctx, sub, w, phases)
+			rounds, err := s.round(ctx, sub, w, s.cfg.phasesOf(w, sub.name()))
 			if err != nil {
 				return err
 			}

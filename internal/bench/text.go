@@ -1,50 +1,124 @@
 package bench
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"math"
+	"strings"
 	"text/tabwriter"
 	"time"
+
+	"rondo/internal/bench/loop"
 )
 
 // WriteText writes the result for people.
 func (r *Result) WriteText(to io.Writer) error {
-	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "rondo %s on %s, %d cores, %s, %s\n", r.Version, r.Machine.CPU, r.Machine.Cores, r.Machine.OS, r.Machine.Go)
+	var b bytes.Buffer
+	r.writeHead(&b)
 	for _, m := range r.Workloads {
-		fmt.Fprintf(w, "\n%s: %s\n", m.Workload, m.Short)
-		fmt.Fprintln(w, "load\tsubject\tcases/s\tsteps/s\tp50\tp99\tstep p50\tp99\tp99.9\tCPU µs/step\tbroker\tload\tbytes/step\ttxn/s\trec/txn\tRSS MB\twrong\t")
-		for _, p := range m.Phases {
-			for _, of := range p.Subjects {
-				writeRow(w, p, of)
-			}
+		writeMeasured(&b, m)
+	}
+	writeGoals(&b, r.Goals)
+	if len(r.Doubts) > 0 {
+		fmt.Fprintf(&b, "\nNot to be trusted without a thought:\n")
+		for _, text := range r.Doubts {
+			fmt.Fprintf(&b, "  - %s\n", text)
 		}
 	}
-	return w.Flush()
+	_, err := to.Write(b.Bytes())
+	return err
 }
 
-func writeRow(w io.Writer, p Phase, of Of) {
-	s := func(number func(Round) float64) float64 { return float64(spread(of.Rounds, number).Median) }
-	wrong := int64(0)
-	for _, r := range of.Rounds {
-		wrong += r.Wrong
+func (r *Result) writeHead(b *bytes.Buffer) {
+	m := r.Machine
+	fmt.Fprintf(b, "rondo   %s, %s\n", r.Version, r.At.Format(time.RFC3339))
+	fmt.Fprintf(b, "machine %s, %d cores, %.0f GB, %s %s, %s\n", m.CPU, m.Cores, m.MemoryBytes/1e9, m.OS, m.Kernel, m.Go)
+	fmt.Fprintf(b, "broker  %s\n", r.Broker)
+	fmt.Fprintf(b, "rounds  %d, after a warm-up of %.0f s; medians\n", r.Rounds, r.WarmUp)
+}
+
+func writeMeasured(b *bytes.Buffer, m Measured) {
+	fmt.Fprintf(b, "\n%s: %s\ncompare with %s\n", m.Workload, m.Short, m.Compares)
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, line := range [][]string{
+		{"", "", "", "", "rounds", "to the", "case ms", "", "step ms", "", "", "CPU µs/step", "", "", "to Kafka", "", "", "memory MB", ""},
+		{"load", "subject", "cases/s", "steps/s", "differ by", "ring", "p50", "p99", "p50", "p99", "p99.9", "subject", "broker", "load", "B/step", "txn/s", "rec/txn", "RSS", "heap"},
+	} {
+		fmt.Fprintln(w, "  "+strings.Join(line, "\t")+"\t")
 	}
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	fmt.Fprintf(w, "%s\t%s\t%.0f\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%.1f\t%.0f\t%d\t\n",
+	for _, p := range m.Phases {
+		for _, of := range p.Subjects {
+			fmt.Fprintln(w, "  "+strings.Join(rowOf(p, of), "\t")+"\t")
+		}
+	}
+	_ = w.Flush() // into memory: it does not fail
+}
+
+// rowOf are the figures of a subject under one kind of load.
+func rowOf(p Phase, of Of) []string {
+	figure := func(format string, number func(Round) float64) string {
+		return decimal(format, float64(spread(of.Rounds, number).Median))
+	}
+	steps := spread(of.Rounds, func(r Round) float64 { return r.StepsPerSecond })
+	row := []string{
 		p.Name, of.Subject,
-		s(func(r Round) float64 { return r.CasesPerSecond }),
-		s(func(r Round) float64 { return r.StepsPerSecond }),
-		s(func(r Round) float64 { return ms(r.Whole.Quantile(0.5)) }),
-		s(func(r Round) float64 { return ms(r.Whole.Quantile(0.99)) }),
-		s(func(r Round) float64 { return ms(r.Step.Quantile(0.5)) }),
-		s(func(r Round) float64 { return ms(r.Step.Quantile(0.99)) }),
-		s(func(r Round) float64 { return ms(r.Step.Quantile(0.999)) }),
-		s(func(r Round) float64 { return 1000 * float64(r.CPU.SubjectPer1000) }),
-		s(func(r Round) float64 { return 1000 * float64(r.CPU.BrokerPer1000) }),
-		s(func(r Round) float64 { return 1000 * float64(r.CPU.LoadPer1000) }),
-		s(func(r Round) float64 { return float64(r.BytesPerStep) }),
-		s(func(r Round) float64 { return float64(r.TransactionsPerSecond) }),
-		s(func(r Round) float64 { return float64(r.RecordsPerTransaction) }),
-		s(func(r Round) float64 { return float64(r.RSSBytes) / (1 << 20) }),
-		wrong)
+		figure("%.0f", func(r Round) float64 { return r.CasesPerSecond }),
+		decimal("%.0f", float64(steps.Median)),
+		decimal("%.0f %%", 100*float64((steps.Max-steps.Min)/steps.Median)),
+		decimal("%.2f", float64(steps.Median/ringOf(p))),
+	}
+	for _, q := range []float64{0.5, 0.99} {
+		row = append(row, figure("%.2f", func(r Round) float64 { return milliseconds(r.Whole, q) }))
+	}
+	for _, q := range []float64{0.5, 0.99, 0.999} {
+		row = append(row, figure("%.2f", func(r Round) float64 { return milliseconds(r.Step, q) }))
+	}
+	return append(row,
+		figure("%.1f", func(r Round) float64 { return 1000 * float64(r.CPU.SubjectPer1000) }),
+		figure("%.1f", func(r Round) float64 { return 1000 * float64(r.CPU.BrokerPer1000) }),
+		figure("%.1f", func(r Round) float64 { return 1000 * float64(r.CPU.LoadPer1000) }),
+		figure("%.0f", func(r Round) float64 { return float64(r.BytesPerStep) }),
+		figure("%.0f", func(r Round) float64 { return float64(r.TransactionsPerSecond) }),
+		figure("%.1f", func(r Round) float64 { return float64(r.RecordsPerTransaction) }),
+		figure("%.0f", func(r Round) float64 { return float64(r.RSSBytes) / (1 << 20) }),
+		figure("%.0f", func(r Round) float64 { return float64(r.HeapBytes) / (1 << 20) }),
+	)
+}
+
+// ringOf is the ring loop's throughput under the same load; NaN without one, and
+// in an open loop, where all do the same.
+func ringOf(p Phase) Number {
+	for _, of := range p.Subjects {
+		if of.Subject == string(loop.Ring) && p.Rate == 0 {
+			return spread(of.Rounds, func(r Round) float64 { return r.StepsPerSecond }).Median
+		}
+	}
+	return Number(math.NaN())
+}
+
+// decimal is a number, or a dash for what was not measured.
+func decimal(format string, number float64) string {
+	if math.IsNaN(number) || math.IsInf(number, 0) {
+		return "-"
+	}
+	return fmt.Sprintf(format, number)
+}
+
+func writeGoals(b *bytes.Buffer, goals []Goal) {
+	fmt.Fprintf(b, "\nGoals (set for real Kafka, one broker, two cores):\n")
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "  goal\tmeasured\tmust\taim\t")
+	for _, g := range goals {
+		sign := "≥"
+		if g.Most {
+			sign = "≤"
+		}
+		unit := ""
+		if g.Unit != "" {
+			unit = " " + g.Unit
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s %s%s\t%s %s%s\t%s\n", g.What, decimal("%.4g", float64(g.Value)), sign, decimal("%.4g", g.Must), unit, sign, decimal("%.4g", g.Aim), unit, g.State)
+	}
+	_ = w.Flush() // into memory: it does not fail
 }

@@ -111,10 +111,10 @@ func (f *flights) count(t *flight, s workload.Sighting, now time.Time) {
 		return
 	}
 	if f.w.Sequential || f.w.Records == 1 {
-		f.result.Step.Record(now.Sub(t.last))
+		f.result.Step.Record(now.Sub(t.last) - f.w.Delay)
 	}
 	if t.left == 0 {
-		f.result.Whole.Record(now.Sub(t.begun))
+		f.result.Whole.Record(now.Sub(t.begun) - f.w.Delay)
 	}
 }
 

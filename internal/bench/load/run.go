@@ -31,7 +31,7 @@ func Run(ctx context.Context, spec Spec, report func(Report) error) error {
 			return fmt.Errorf("load: %w", err)
 		}
 	}
-	player, err := w.Open(workload.Casting{Prefix: spec.Prefix, Tag: spec.Tag})
+	player, err := w.Cast(workload.Casting{Prefix: spec.Prefix, Tag: spec.Tag})
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (r *runner) play(ctx context.Context, p Phase, report func(Report) error) e
 	r.locked(func() { r.flights.enter(p.Rate > 0) })
 	began := time.Now()
 	if p.Ramp == 0 {
-		if err := r.measure(p, report); err != nil {
+		if err := r.measure(p, began, report); err != nil {
 			return err
 		}
 	}
@@ -109,7 +109,7 @@ func (r *runner) time(ctx context.Context, p Phase, driving <-chan struct{}, rep
 		if err := sleep(ctx, p.Ramp); err != nil {
 			return err
 		}
-		if err := r.measure(p, report); err != nil {
+		if err := r.measure(p, time.Now(), report); err != nil {
 			return err
 		}
 	}
@@ -126,8 +126,8 @@ func (r *runner) time(ctx context.Context, p Phase, driving <-chan struct{}, rep
 	return report(Report{Event: Measured, Phase: p.Name})
 }
 
-func (r *runner) measure(p Phase, report func(Report) error) error {
-	r.locked(func() { r.flights.measure(time.Now()) })
+func (r *runner) measure(p Phase, from time.Time, report func(Report) error) error {
+	r.locked(func() { r.flights.measure(from) })
 	return report(Report{Event: Measuring, Phase: p.Name})
 }
 

@@ -66,27 +66,3 @@ func stepNumber(name []byte) (n int, ok bool) {
 	n, err := strconv.Atoi(string(name[1:]))
 	return n, err == nil && n > 0
 }
-
-// passthrough plays workflows that are one decision: an event in, a command out.
-type passthrough struct {
-	tag         string
-	begin, done string
-	value       payload
-}
-
-func openPassthrough(c Casting) (Player, error) {
-	value, err := encode("begin.avsc", map[string]any{"text": greeting})
-	return &passthrough{tag: c.Tag, begin: Topic(c.Prefix, topicBegin), done: Topic(c.Prefix, topicDone), value: value}, err
-}
-
-func (p *passthrough) Begin(n int64) *kgo.Record {
-	id := caseID(p.tag, n)
-	return event(p.begin, "Begin", id, p.value.of(id))
-}
-
-func (p *passthrough) See(r *kgo.Record) Sighting {
-	if n := caseOf(p.tag, r.Key); n >= 0 && r.Topic == p.done {
-		return Sighting{Case: n}
-	}
-	return stranger
-}

@@ -53,7 +53,12 @@ const idAt = 2 + 8 + 1
 
 // encode encodes a record of the schema in definitions/schemas, its id blank.
 func encode(schema string, fields map[string]any) (payload, error) {
-	text, err := fs.ReadFile(definitions, "definitions/schemas/"+schema)
+	return encodeBy(definitions, "definitions/schemas/"+schema, "id", fields)
+}
+
+// encodeBy encodes a record whose first field is the id.
+func encodeBy(files fs.FS, schema, id string, fields map[string]any) (payload, error) {
+	text, err := fs.ReadFile(files, schema)
 	if err != nil {
 		return nil, fmt.Errorf("read the schema %s: %w", schema, err)
 	}
@@ -61,7 +66,7 @@ func encode(schema string, fields map[string]any) (payload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", schema, err)
 	}
-	native := map[string]any{"id": string(make([]byte, idLength))}
+	native := map[string]any{id: string(make([]byte, idLength))}
 	for name, value := range fields {
 		native[name] = value
 	}

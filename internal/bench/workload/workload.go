@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -35,14 +36,24 @@ type Workload struct {
 	// the one before.
 	Sequential bool
 
+	// Closed is how many cases are kept under way, a measurement for each; the last
+	// is where the workload is at its limit. Open is how many steps a second are
+	// begun, whatever comes of them.
+	Closed []int
+	Open   []float64
+
 	// Loops: a bare loop can take the engine's place, for what is written follows
 	// from single inputs.
 	Loops bool
 
-	// Definition is the name of the workflow's file below definitions.
+	// Delay is how long a case lasts by its definition. It is no latency.
+	Delay time.Duration
+
+	// Definition is the name of the workflow's file.
 	Definition string
 
-	open func(c Casting) (Player, error)
+	files fs.FS // with the definition; nil: those in definitions
+	open  func(c Casting) (Player, error)
 }
 
 // Casting is what a player is told of its run.
@@ -71,8 +82,8 @@ type Sighting struct {
 // stranger is a record of no case of this run.
 var stranger = Sighting{Case: -1}
 
-// Open prepares a player.
-func (w *Workload) Open(c Casting) (Player, error) {
+// Cast prepares a player.
+func (w *Workload) Cast(c Casting) (Player, error) {
 	if len(c.Tag) != tagLength {
 		return nil, fmt.Errorf("workload %s: tag %q: give %d letters or digits", w.Name, c.Tag, tagLength)
 	}
@@ -85,21 +96,24 @@ var topicWord = regexp.MustCompile(`\btopic: `)
 // Files are the workload's definition, reading and writing topics with the
 // prefix, and the schemas beside it, by file name.
 func (w *Workload) Files(prefix string) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	text, err := fs.ReadFile(definitions, "definitions/"+w.Definition)
-	if err != nil {
-		return nil, fmt.Errorf("read the definition %s: %w", w.Definition, err)
+	from := w.files
+	if from == nil {
+		var err error
+		if from, err = fs.Sub(definitions, "definitions"); err != nil {
+			return nil, fmt.Errorf("open the definitions: %w", err)
+		}
 	}
-	files[w.Definition] = topicWord.ReplaceAll(text, []byte("topic: "+prefix+"."))
-	schemas, err := fs.Glob(definitions, "definitions/schemas/*.avsc")
+	schemas, err := fs.Glob(from, "schemas/*.avsc")
 	if err != nil {
 		return nil, fmt.Errorf("find the schemas: %w", err)
 	}
-	for _, name := range schemas {
-		if files[name[len("definitions/"):]], err = fs.ReadFile(definitions, name); err != nil {
-			return nil, fmt.Errorf("read the schema %s: %w", name, err)
+	files := map[string][]byte{}
+	for _, name := range append(schemas, w.Definition) {
+		if files[name], err = fs.ReadFile(from, name); err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 	}
+	files[w.Definition] = topicWord.ReplaceAll(files[w.Definition], []byte("topic: "+prefix+"."))
 	return files, nil
 }
 
