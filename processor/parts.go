@@ -8,7 +8,6 @@ import (
 	"rondo/schemas"
 	"rondo/statestore"
 	"rondo/topology"
-	"rondo/topology/value"
 )
 
 // partKey is where a part of an instance stands in the store and in the
@@ -25,7 +24,14 @@ func partKey(storeKey string, id int64) string {
 func (b *batch) keepParts(storeKey string, before, next *topology.Instance, digest hash.Hash) (bytes int, err error) {
 	bytes = b.partBytes(storeKey, before)
 	was := partsOf(before)
-	for _, part := range next.Parts {
+	if sameParts(was, next.Parts) {
+		return bytes, nil
+	}
+	parts := next.Parts
+	for len(was) > 0 && len(parts) > 0 && was[0] == parts[0] { // mostly all, or all but the last
+		was, parts = was[1:], parts[1:]
+	}
+	for _, part := range parts {
 		for len(was) > 0 && was[0].ID < part.ID {
 			bytes -= b.dropPart(storeKey, was[0])
 			was = was[1:]
@@ -36,17 +42,23 @@ func (b *batch) keepParts(storeKey string, before, next *topology.Instance, dige
 			if former == part {
 				continue
 			}
-			bytes -= value.Size(former.Value)
+			bytes -= former.Size()
 		}
 		if err := b.keepPart(storeKey, part, digest); err != nil {
 			return 0, err
 		}
-		bytes += value.Size(part.Value)
+		bytes += part.Size()
 	}
 	for _, part := range was {
 		bytes -= b.dropPart(storeKey, part)
 	}
 	return bytes, nil
+}
+
+// sameParts reports whether two lists are one and the same: mostly a decision has
+// nothing to do with parts, and the list is not walked over.
+func sameParts(a, b []*topology.Part) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 func (b *batch) keepPart(storeKey string, part *topology.Part, digest hash.Hash) error {
@@ -62,7 +74,7 @@ func (b *batch) keepPart(storeKey string, part *topology.Part, digest hash.Hash)
 // dropPart stages that a part is gone and returns how large it was.
 func (b *batch) dropPart(storeKey string, part *topology.Part) int {
 	b.overlay.Delete([]byte(partKey(storeKey, part.ID)))
-	return value.Size(part.Value)
+	return part.Size()
 }
 
 // dropParts stages that an instance is gone with all its parts.
@@ -96,7 +108,7 @@ func (b *batch) partBytes(storeKey string, before *topology.Instance) int {
 func sizeOfParts(i *topology.Instance) int {
 	bytes := 0
 	for _, part := range partsOf(i) {
-		bytes += value.Size(part.Value)
+		bytes += part.Size()
 	}
 	return bytes
 }

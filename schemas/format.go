@@ -12,7 +12,7 @@ var avscFiles embed.FS
 
 // sharedFiles define types that the records of Rondo have in common. A record
 // may name them ("rondo.Value"); they become part of its own schema.
-var sharedFiles = []string{"value.avsc", "recordref.avsc", "header.avsc", "act.avsc", "address.avsc", "event.avsc", "failure.avsc", "letter.avsc"}
+var sharedFiles = []string{"value.avsc", "recordref.avsc", "header.avsc", "act.avsc", "address.avsc", "event.avsc", "failure.avsc", "letter.avsc", "entry.avsc"}
 
 // Format is how one kind of Rondo's own records is written: as an Avro
 // single-object, that is C3 01, the fingerprint of the schema in eight bytes,

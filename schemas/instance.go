@@ -17,34 +17,35 @@ var (
 // part gives each of the instance's parts as EncodePart wrote it. An
 // *UnknownFormatError reports a newer version.
 func DecodeInstance(head []byte, part func(id int64) ([]byte, error)) (*topology.Instance, error) {
-	i, n, err := decodeHead(head)
+	n, err := instanceFormat().decode(head)
 	if err != nil {
 		return nil, err
 	}
-	if i.Parts, err = decodeParts(numbersOf(n, "parts"), part); err != nil {
-		return nil, fmt.Errorf("decode instance %s: %w", i.Address(), err)
+	r := newRecordReader()
+	parts := r.parts(n, part)
+	i := r.instance(n)
+	if r.err != nil {
+		return nil, fmt.Errorf("decode instance %s: %w", i.Address(), r.err)
 	}
+	i.Parts = parts
 	return i, nil
 }
 
 // DecodeHead reads what EncodeInstance wrote without the instance's parts: what
-// is shown of it, and not enough to decide on it.
+// is shown of it, and not enough to decide on it. A compensation at work has no
+// entry if that is in a part.
 func DecodeHead(head []byte) (*topology.Instance, error) {
-	i, _, err := decodeHead(head)
-	return i, err
-}
-
-func decodeHead(head []byte) (*topology.Instance, fields, error) {
 	n, err := instanceFormat().decode(head)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	r := &recordReader{entries: map[int64]*topology.Entry{}}
+	r := newRecordReader()
+	r.headOnly = true
 	i := r.instance(n)
 	if r.err != nil {
-		return nil, nil, fmt.Errorf("decode instance %s: %w", i.Address(), r.err)
+		return nil, fmt.Errorf("decode instance %s: %w", i.Address(), r.err)
 	}
-	return i, n, nil
+	return i, nil
 }
 
 // IsPart reports whether a record was written by EncodePart.
@@ -53,43 +54,65 @@ func IsPart(record []byte) bool {
 	return ok && partFormat().versions[fingerprint] != nil
 }
 
-func decodeParts(ids []int64, part func(id int64) ([]byte, error)) ([]*topology.Part, error) {
-	var parts []*topology.Part
-	for _, id := range ids {
-		b, err := part(id)
-		if err != nil {
-			return nil, fmt.Errorf("part %d: %w", id, err)
-		}
-		p, err := decodePart(b)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("part %d: %w", id, err)
-		case p.ID != id:
-			return nil, fmt.Errorf("part %d: the record is that of part %d", id, p.ID)
-		}
-		parts = append(parts, p)
+// parts reads the parts that the head of an instance names.
+func (r *recordReader) parts(head fields, part func(id int64) ([]byte, error)) []*topology.Part {
+	n, ok := unwrap[fields](head, "parts", "rondo.Parts")
+	if !ok {
+		return nil
 	}
-	return parts, nil
+	var parts []*topology.Part
+	entries, last := 0, int64(0)
+	for _, run := range sliceOf(n, "runs", runOf) {
+		if run.first <= last || run.last < run.first {
+			r.fail(fmt.Errorf("its parts %d to %d do not follow part %d", run.first, run.last, last))
+		}
+		for id := run.first; id <= run.last && r.err == nil; id++ {
+			p := r.fetchPart(id, part)
+			parts = append(parts, p)
+			entries += len(p.Entries)
+		}
+		last = run.last
+	}
+	if want := get[int64](n, "entries"); r.err == nil && int64(entries) != want {
+		r.fail(fmt.Errorf("its parts have %d entries and not %d", entries, want))
+	}
+	return parts
 }
 
-func decodePart(b []byte) (*topology.Part, error) {
+func runOf(n fields) run { return run{get[int64](n, "first"), get[int64](n, "last")} }
+
+func (r *recordReader) fetchPart(id int64, part func(id int64) ([]byte, error)) *topology.Part {
+	b, err := part(id)
+	p := &topology.Part{}
+	if err == nil {
+		p, err = r.part(b)
+	}
+	if err == nil && p.ID != id {
+		err = fmt.Errorf("the record is that of part %d", p.ID)
+	}
+	if err != nil {
+		r.fail(fmt.Errorf("part %d: %w", id, err))
+	}
+	return p
+}
+
+func (r *recordReader) part(b []byte) (*topology.Part, error) {
 	n, err := partFormat().decode(b)
 	if err != nil {
-		return nil, err
+		return &topology.Part{}, err
 	}
-	v, err := valueOf(n["value"])
-	if err != nil {
-		return nil, err
-	}
-	return &topology.Part{ID: get[int64](n, "id"), Value: v}, nil
+	return &topology.Part{ID: get[int64](n, "id"), Value: r.value(n, "value"), Entries: sliceOf(n, "entries", r.entry)}, r.err
 }
 
 // recordReader makes what a record tells of what goavro gives. It keeps the
 // first error.
 type recordReader struct {
-	entries map[int64]*topology.Entry // of an instance, by number
-	err     error
+	entries  map[int64]*topology.Entry // of an instance, by number
+	headOnly bool                      // there are others in parts
+	err      error
 }
+
+func newRecordReader() *recordReader { return &recordReader{entries: map[int64]*topology.Entry{}} }
 
 func (r *recordReader) instance(n fields) *topology.Instance {
 	i := &topology.Instance{
@@ -110,9 +133,8 @@ func (r *recordReader) instance(n fields) *topology.Instance {
 		Incident: r.incident(n),
 		Stopped:  instantOf(n, "stopped"),
 
-		Parents:   sliceOf(n, "parents", parentOf),
-		Known:     sliceOf(n, "known", correlationOf),
-		PartsMade: get[int64](n, "partsMade"),
+		Parents: sliceOf(n, "parents", parentOf),
+		Known:   sliceOf(n, "known", correlationOf),
 
 		Deadline:       timerOf(n, "deadline"),
 		DeadlinePassed: get[bool](n, "deadlinePassed"),
@@ -130,6 +152,9 @@ func (r *recordReader) instance(n fields) *topology.Instance {
 		Search:  r.values(n, "search"),
 
 		Counter: counterOf(n),
+	}
+	if parts, ok := unwrap[fields](n, "parts", "rondo.Parts"); ok {
+		i.PartsMade, i.Older = get[int64](parts, "made"), int(get[int64](parts, "entries"))
 	}
 	i.Branches = sliceOf(n, "branches", r.branch) // its frames name entries
 	return i
@@ -202,7 +227,7 @@ func (r *recordReader) branch(n fields) *topology.Branch {
 func (r *recordReader) frame(n fields) topology.Frame {
 	seq := get[int64](n, "entry")
 	entry := r.entries[seq]
-	if seq != 0 && entry == nil {
+	if seq != 0 && entry == nil && !r.headOnly {
 		r.fail(fmt.Errorf("the compensation %s undoes the entry %d, which is not there", get[string](n, "place"), seq))
 	}
 	return topology.Frame{

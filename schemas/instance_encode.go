@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"fmt"
+	"sort"
 
 	"rondo/topology"
 )
@@ -29,6 +30,7 @@ func EncodePart(p *topology.Part) ([]byte, error) {
 	w := newRecordWriter(partFormat(), 1024)
 	w.long(p.ID)
 	w.value(p.Value)
+	writeArray(w, p.Entries, w.entry)
 	if w.err != nil {
 		return nil, fmt.Errorf("encode part %d: %w", p.ID, w.err)
 	}
@@ -55,8 +57,7 @@ func (w *recordWriter) instance(i *topology.Instance) {
 	w.instant(i.Stopped)
 	writeArray(w, i.Parents, w.parent)
 	writeArray(w, i.Known, w.correlation)
-	writeArray(w, i.Parts, w.partID)
-	w.long(i.PartsMade)
+	w.partsOf(i)
 	w.timer(i.Deadline)
 	w.bool(i.DeadlinePassed)
 	w.bool(i.Owed)
@@ -155,7 +156,35 @@ func (w *recordWriter) correlation(c topology.Correlation) {
 	w.text(c.Value)
 }
 
-func (w *recordWriter) partID(p *topology.Part) { w.long(p.ID) }
+func (w *recordWriter) partsOf(i *topology.Instance) {
+	if !w.optional(i.PartsMade != 0 || len(i.Parts) > 0) {
+		return
+	}
+	w.long(i.PartsMade)
+	w.long(int64(i.Older))
+	writeArray(w, runsOf(i.Parts), w.run)
+}
+
+// run is the ids of parts that follow each other without a gap.
+type run struct{ first, last int64 }
+
+// runsOf returns the runs of parts, which are in the order of their ids. It does not
+// look at each of them, of which a large instance has many.
+func runsOf(parts []*topology.Part) []run {
+	var runs []run
+	for len(parts) > 0 {
+		first := parts[0].ID
+		n := sort.Search(len(parts), func(i int) bool { return parts[i].ID != first+int64(i) })
+		runs = append(runs, run{first, parts[n-1].ID})
+		parts = parts[n:]
+	}
+	return runs
+}
+
+func (w *recordWriter) run(r run) {
+	w.long(r.first)
+	w.long(r.last)
+}
 
 func (w *recordWriter) counter(c *topology.Counter) {
 	if !w.optional(c != nil) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,11 @@ import (
 
 // fullInstance has something in every field.
 func fullInstance() *topology.Instance {
-	entry := &topology.Entry{Seq: 2, Place: "pay", Branch: 0, Command: "0f0f", Done: true, Vars: mapOf1("payment", "p-1")}
+	older := []*topology.Entry{
+		{Seq: 1, Place: "reserve", Branch: 1, Line: []topology.Side{{Branch: 1, Visit: 5, Place: "legs"}}},
+		{Seq: 2, Place: "price", Command: "0e0e", Done: true, Vars: mapOf1("total", dec("10.50"))},
+	}
+	entry := &topology.Entry{Seq: 3, Place: "pay", Branch: 0, Command: "0f0f", Done: true, Vars: mapOf1("payment", "p-1")}
 	event := &topology.Event{
 		Message: "PaymentCaptured",
 		Record:  topology.RecordRef{Topic: "payment.events", Partition: 3, Offset: 41, Time: 1763000000100, Key: []byte("o-1")},
@@ -50,18 +55,18 @@ func fullInstance() *topology.Instance {
 			{ID: 2, Parent: 1, Kind: topology.BranchIteration, Place: "each", Name: "left", Index: 7},
 		},
 		Vars:    mapOf1("card", "c-1", "declines", int64(2)),
-		Entries: []*topology.Entry{{Seq: 1, Place: "reserve", Branch: 1, Line: []topology.Side{{Branch: 1, Visit: 5, Place: "legs"}}}, entry},
-		Held:    []*topology.Kept{{At: 5, Event: event, Until: topology.Timer{Due: 6, Arm: 2}}},
-		Queue:   []*topology.Kept{{At: 6, Event: event}, {At: 7, Letter: letter}},
-		Starts:  []*topology.Kept{{At: 7, Event: event}},
-		Seen:    []string{"PaymentCaptured e-1"},
+		Entries: []*topology.Entry{entry}, Older: 2,
+		Held:   []*topology.Kept{{At: 5, Event: event, Until: topology.Timer{Due: 6, Arm: 2}}},
+		Queue:  []*topology.Kept{{At: 6, Event: event}, {At: 7, Letter: letter}},
+		Starts: []*topology.Kept{{At: 7, Event: event}},
+		Seen:   []string{"PaymentCaptured e-1"},
 		Incident: &topology.Incident{At: 8, Fault: topology.Fault{Kind: "expression", Place: "pay (checkout.yaml:12:7)", Text: "no such field"},
 			Place: "pay", Input: &topology.Kept{At: 8, Act: &topology.Act{Kind: "set", Principal: "ann", Reason: "wrong", Step: "pay", Data: mapOf1("card", "c-2")}, Timer: true}, Branch: 1},
 		Stopped:   9,
 		Parents:   []topology.Parent{{Address: topology.Address{Workflow: "season", Key: "2026"}, Run: "a.b/1/2", Command: "2f2f", Awaited: true}},
 		Known:     []topology.Correlation{{Variable: "card", Value: "c-1"}},
-		Parts:     []*topology.Part{{ID: 1, Value: []any{"x", int64(1)}}, {ID: 4, Value: []any{}}, {ID: 5, Value: []any{nil, mapOf1("sum", dec("1.50"))}}},
-		PartsMade: 5,
+		Parts:     []*topology.Part{{ID: 1, Value: []any{"x", int64(1)}}, {ID: 4, Value: []any{}}, {ID: 5, Value: []any{nil, mapOf1("sum", dec("1.50"))}}, {ID: 6, Entries: older}},
+		PartsMade: 6,
 		Deadline:  topology.Timer{Due: 9, Arm: 1, Fixed: true}, DeadlinePassed: true, Owed: true,
 		Sent: 10, Arms: 11, Made: 12, Steps: 13,
 		EndedAt: 14, Forget: topology.Timer{Due: 15, Arm: 16}, Failure: failure,
@@ -120,8 +125,14 @@ func TestInstanceKeepsItsBytes(t *testing.T) {
 }
 
 func TestPartKeepsItsBytes(t *testing.T) {
-	golden := filepath.Join("testdata", "records", "part.bin")
-	got, err := EncodePart(fullInstance().Parts[2])
+	checkPartGolden(t, "part.bin", fullInstance().Parts[2])
+	checkPartGolden(t, "part-entries.bin", fullInstance().Parts[3])
+}
+
+func checkPartGolden(t *testing.T, name string, part *topology.Part) {
+	t.Helper()
+	golden := filepath.Join("testdata", "records", name)
+	got, err := EncodePart(part)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,8 +148,8 @@ func TestPartKeepsItsBytes(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("encoded\n%x\nwant\n%x", got, want)
 	}
-	back, err := decodePart(want)
-	if err != nil || !reflect.DeepEqual(back, fullInstance().Parts[2]) {
+	back, err := newRecordReader().part(want)
+	if err != nil || !reflect.DeepEqual(back, part) {
 		t.Errorf("decoded %+v (%v)", back, err)
 	}
 }
@@ -204,6 +215,74 @@ func TestPartThatIsNotThereIsAnError(t *testing.T) {
 	}
 }
 
+// TestHeadAndPartsThatDoNotFitAreAnError: an instance without some of what it could
+// undo must not be decided on.
+func TestHeadAndPartsThatDoNotFitAreAnError(t *testing.T) {
+	for name, change := range map[string]func(*topology.Instance){
+		"fewer entries than the head says": func(i *topology.Instance) { i.Older++ },
+		"more entries than the head says":  func(i *topology.Instance) { i.Older-- },
+		"parts out of order":               func(i *topology.Instance) { i.Parts[1], i.Parts[2] = i.Parts[2], i.Parts[1] },
+		"a part twice":                     func(i *topology.Instance) { i.Parts[1] = i.Parts[0] },
+	} {
+		i := fullInstance()
+		change(i)
+		head, err := EncodeInstance(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := DecodeInstance(head, encodeParts(t, i)); err == nil {
+			t.Errorf("%s: decoded %+v", name, back)
+		}
+	}
+}
+
+// TestHeadAloneTellsHowMuchCouldBeUndone also where a compensation is at work on what
+// is in a part.
+func TestHeadAloneTellsHowMuchCouldBeUndone(t *testing.T) {
+	i := fullInstance()
+	i.Branches[0].Frames[1].Entry = i.Parts[3].Entries[0]
+	head, err := EncodeInstance(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := DecodeHead(head)
+	if err != nil || alone.EntryCount() != 3 {
+		t.Errorf("decoded %+v (%v)", alone, err)
+	}
+	whole, err := DecodeInstance(head, encodeParts(t, i))
+	if err != nil || whole.Branches[0].Frames[1].Entry != whole.Parts[3].Entries[0] {
+		t.Errorf("decoded %+v (%v)", whole, err)
+	}
+}
+
+// TestRunsNameEachPartOnce compares them with the ids one by one.
+func TestRunsNameEachPartOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var parts []*topology.Part
+		var want []int64
+		for id := range int64(rapid.IntRange(0, 60).Draw(t, "parts")) {
+			if rapid.IntRange(0, 5).Draw(t, "gone") > 0 {
+				parts, want = append(parts, &topology.Part{ID: id + 1}), append(want, id+1)
+			}
+		}
+		var got []int64
+		last := int64(-1)
+		for _, r := range runsOf(parts) {
+			if r.first <= last+1 {
+				t.Fatalf("the run from %d follows %d: they are one", r.first, last)
+			}
+			for last = r.first; ; last++ {
+				if got = append(got, last); last == r.last {
+					break
+				}
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("runs of %v are those of %v", want, got)
+		}
+	})
+}
+
 func TestInstanceComesBackAsItWas(t *testing.T) {
 	wholeTest := t
 	rapid.Check(t, func(t *rapid.T) {
@@ -263,7 +342,7 @@ func TestDamagedInstanceIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range part {
-		if _, err := decodePart(part[:n]); err == nil {
+		if _, err := newRecordReader().part(part[:n]); err == nil {
 			t.Fatalf("%d of %d bytes of a part were decoded", n, len(part))
 		}
 	}
@@ -271,7 +350,7 @@ func TestDamagedInstanceIsAnError(t *testing.T) {
 
 func TestCompensationOfAnEntryThatIsNotThereIsAnError(t *testing.T) {
 	i := fullInstance()
-	i.Entries = i.Entries[:1]
+	i.Entries = nil
 	b, err := EncodeInstance(i)
 	if err != nil {
 		t.Fatal(err)
@@ -302,7 +381,7 @@ func anyInstance(t *rapid.T) *topology.Instance {
 	without("failure", func() { i.Failure = nil })
 	without("seen", func() { i.Seen, i.Starts = nil, nil })
 	without("search", func() { i.Search = nil })
-	without("parts", func() { i.Parts = nil })
+	without("parts", func() { i.Parts, i.Older = nil, 0 })
 	without("counter", func() { i.Counter = nil })
 	without("parents", func() { i.Parents, i.Known = nil, nil })
 	if len(i.Parts) > 0 {

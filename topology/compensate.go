@@ -13,34 +13,17 @@ func (p *pass) makeEntry(b *Branch, n *node, command string, done bool) {
 	if n.undo == nil {
 		return
 	}
-	if limit := p.plan.options.Limits.Entries; len(p.inst.Entries) >= limit {
+	if limit := p.plan.options.Limits.Entries; p.inst.EntryCount() >= limit {
 		p.abort(n.place, &Fault{Kind: "limit.entries", Place: placeText(n.place, n.step.Pos),
 			Text: fmt.Sprintf("more than %d things to undo: compensate, or end, before there are so many", limit)})
 		return
 	}
-	inst := p.edit()
-	inst.Made++
-	entry := &Entry{
-		Seq: inst.Made, Place: n.place, Branch: b.ID, Line: p.lineOf(b), Command: command, Done: done, Vars: p.snapshot(b, n),
+	if !done {
+		b.top().Mark = p.inst.Made
 	}
-	inst.Entries = append(slices.Clip(inst.Entries), entry)
-	inst.entryBytes += entry.size()
-}
-
-// size estimates how many bytes an entry takes when stored.
-func (e *Entry) size() int { return 96 + 24*len(e.Line) + value.Size(e.Vars) }
-
-// sizeOfEntries is how many bytes the entries take. It is counted once, after an
-// instance was loaded, and kept by every change.
-func (i *Instance) sizeOfEntries() int {
-	if i.entryBytes > 0 {
-		return i.entryBytes
-	}
-	size := 0
-	for _, e := range i.Entries {
-		size += e.size()
-	}
-	return size
+	p.addEntry(&Entry{
+		Seq: p.number(), Place: n.place, Branch: b.ID, Line: p.lineOf(b), Command: command, Done: done, Vars: p.snapshot(b, n),
+	})
 }
 
 // lineOf are the branches in which b runs, itself the last; none for the main line.
@@ -62,13 +45,19 @@ func (p *pass) lineOf(b *Branch) []Side {
 
 // hasEntries reports whether b, or a branch that it has begun, has done something
 // that can be undone. Entries are younger than the branch.
-func (p *pass) hasEntries(b *Branch) bool {
-	for i := len(p.inst.Entries) - 1; i >= 0 && p.inst.Entries[i].Seq > b.ID; i-- {
-		if p.inst.Entries[i].depthOf(b.ID) > 0 {
-			return true
+func (p *pass) hasEntries(b *Branch) bool { return p.newestOf(b.ID) != nil }
+
+// newestOf is the newest entry that was made in a branch, or in one that it has begun.
+func (p *pass) newestOf(branch int64) *Entry {
+	for e := range p.inst.newestFirst(allEntries) {
+		switch {
+		case e.Seq <= branch:
+			return nil
+		case e.depthOf(branch) > 0:
+			return e
 		}
 	}
-	return false
+	return nil
 }
 
 // depthOf is 1 + where a branch stands in the line of e; 0 if it does not.
@@ -76,27 +65,13 @@ func (e *Entry) depthOf(branch int64) int {
 	return 1 + slices.IndexFunc(e.Line, func(s Side) bool { return s.Branch == branch })
 }
 
-// replaceEntry puts an entry in the place of the one with its number.
-func (p *pass) replaceEntry(entry *Entry) {
-	for i := len(p.inst.Entries) - 1; i >= 0; i-- { // mostly one of the newest
-		if e := p.inst.Entries[i]; e.Seq == entry.Seq {
-			inst := p.edit()
-			inst.Entries = slices.Clone(inst.Entries)
-			inst.Entries[i] = entry
-			inst.entryBytes += entry.size() - e.size()
-			return
-		}
+// entryOf is the entry of the call that a frame waits for, or nil.
+func (p *pass) entryOf(f *Frame) *Entry {
+	s, ok := p.inst.find(f.Mark + 1)
+	if !ok || f.Call == nil || s.list[s.at].Command != f.Call.Command {
+		return nil
 	}
-}
-
-// entryOf returns the index of the entry of a command, or -1.
-func (p *pass) entryOf(command string) int {
-	for i := len(p.inst.Entries) - 1; i >= 0; i-- {
-		if p.inst.Entries[i].Command == command {
-			return i
-		}
-	}
-	return -1
+	return s.list[s.at]
 }
 
 // snapshot is the variables that the compensation of n reads, as they are now.
@@ -112,23 +87,23 @@ func (p *pass) snapshot(b *Branch, n *node) *value.Map {
 	return m
 }
 
-// confirmEntry notes that what a call has begun was done.
-func (p *pass) confirmEntry(b *Branch, n *node, command string) {
-	i := p.entryOf(command)
-	if i < 0 {
-		return
+// confirmEntry notes that what the call n has begun was done.
+func (p *pass) confirmEntry(b *Branch, n *node) {
+	if f := b.callOf(n); f != nil {
+		if e := p.entryOf(f); e != nil {
+			entry := *e
+			entry.Done, entry.Vars = true, p.snapshot(b, n)
+			p.replaceEntry(&entry)
+		}
 	}
-	entry := *p.inst.Entries[i]
-	entry.Done, entry.Vars = true, p.snapshot(b, n)
-	p.replaceEntry(&entry)
 }
 
-// dropEntry forgets the entry of a command: nothing was done, or it is undone.
-func (p *pass) dropEntry(command string) {
-	if i := p.entryOf(command); i >= 0 {
-		inst := p.edit()
-		inst.entryBytes -= inst.Entries[i].size()
-		inst.Entries = slices.Delete(slices.Clone(inst.Entries), i, i+1)
+// dropEntry forgets the entry of the call n: nothing was done.
+func (p *pass) dropEntry(b *Branch, n *node) {
+	if f := b.callOf(n); f != nil {
+		if e := p.entryOf(f); e != nil {
+			p.removeEntry(e.Seq)
+		}
 	}
 }
 

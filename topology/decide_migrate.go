@@ -95,16 +95,18 @@ func (p *pass) moveTo(b *Branch) {
 // moveRest gives the rest of the instance its places in the newer version.
 func (p *pass) moveRest(inst *Instance) {
 	to := p.plan.placeOf
-	inst.Entries = slices.Clone(inst.Entries)
-	for i, e := range inst.Entries {
+	p.changeEntries(func(e *Entry) *Entry {
 		entry := *e
 		entry.Place = to(e.Place)
 		entry.Line = slices.Clone(e.Line)
 		for j := range entry.Line {
 			entry.Line[j].Place = to(entry.Line[j].Place)
 		}
-		inst.Entries[i] = &entry
-	}
+		if entry.Place == e.Place && slices.Equal(entry.Line, e.Line) {
+			return e
+		}
+		return &entry
+	})
 	if inst.Incident != nil {
 		incident := *inst.Incident
 		incident.Place = to(incident.Place)

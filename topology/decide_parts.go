@@ -7,19 +7,28 @@ import (
 	"rondo/topology/value"
 )
 
-// addPart keeps a value as a record of its own and returns its id.
-func (p *pass) addPart(v value.Value) int64 {
+// addPart keeps something as a record of its own and returns its id.
+func (p *pass) addPart(part Part) int64 {
 	inst := p.edit()
 	inst.PartsMade++
-	inst.Parts = append(slices.Clip(inst.Parts), &Part{ID: inst.PartsMade, Value: v})
-	inst.partBytes += value.Size(v)
-	p.checkPart(v)
-	return inst.PartsMade
+	part.ID = inst.PartsMade
+	inst.Parts = append(slices.Clip(inst.Parts), &part)
+	inst.partBytes += part.Size()
+	p.checkPart(&part)
+	return part.ID
 }
 
 // findPart returns where a part is, or would be.
 func (i *Instance) findPart(id int64) (at int, ok bool) {
 	return slices.BinarySearchFunc(i.Parts, id, func(part *Part, id int64) int { return cmp.Compare(part.ID, id) })
+}
+
+// Size estimates how many bytes a part takes when stored.
+func (p *Part) Size() int {
+	if len(p.Entries) > 0 {
+		return sizeOf(p.Entries)
+	}
+	return value.Size(p.Value)
 }
 
 // part returns the value of a part; null if there is none.
@@ -30,17 +39,18 @@ func (i *Instance) part(id int64) value.Value {
 	return nil
 }
 
-// replacePart gives a part another value, which is larger by so many bytes.
-func (p *pass) replacePart(id int64, v value.Value, larger int) {
-	at, ok := p.inst.findPart(id)
+// replacePart puts a part in the place of the one with its id, and is larger by so
+// many bytes.
+func (p *pass) replacePart(part Part, larger int) {
+	at, ok := p.inst.findPart(part.ID)
 	if !ok {
 		return
 	}
 	inst := p.edit()
 	inst.partBytes += larger
 	inst.Parts = slices.Clone(inst.Parts)
-	inst.Parts[at] = &Part{ID: id, Value: v}
-	p.checkPart(v)
+	inst.Parts[at] = &part
+	p.checkPart(&part)
 }
 
 // dropPart lets go of a part.
@@ -50,7 +60,7 @@ func (p *pass) dropPart(id int64) {
 		return
 	}
 	inst := p.edit()
-	inst.partBytes -= value.Size(inst.Parts[at].Value)
+	inst.partBytes -= inst.Parts[at].Size()
 	inst.Parts = slices.Delete(slices.Clone(inst.Parts), at, at+1)
 }
 
@@ -62,7 +72,7 @@ func (i *Instance) sizeOfParts() int {
 	}
 	size := 0
 	for _, part := range i.Parts {
-		size += value.Size(part.Value)
+		size += part.Size()
 	}
 	return size
 }
@@ -74,10 +84,11 @@ func (p *pass) addParts(items []any) []int64 {
 	inst.Parts = slices.Grow(slices.Clone(inst.Parts), (len(items)+loopPart-1)/loopPart)
 	for chunk := range slices.Chunk(items, loopPart) {
 		inst.PartsMade++
-		inst.Parts = append(inst.Parts, &Part{ID: inst.PartsMade, Value: slices.Clone(chunk)})
-		inst.partBytes += value.Size(chunk)
-		p.checkPart(chunk)
-		ids = append(ids, inst.PartsMade)
+		part := &Part{ID: inst.PartsMade, Value: slices.Clone(chunk)}
+		inst.Parts = append(inst.Parts, part)
+		inst.partBytes += part.Size()
+		p.checkPart(part)
+		ids = append(ids, part.ID)
 	}
 	return ids
 }
@@ -113,11 +124,11 @@ func (p *pass) keepResult(loop *Loop, index int, result *value.Map) {
 	items[at] = result
 	if loop.Results[which] != 0 {
 		null := value.Size(nil)
-		p.replacePart(loop.Results[which], items, (len(items)-len(former)-1)*null+value.Size(result))
+		p.replacePart(Part{ID: loop.Results[which], Value: items}, (len(items)-len(former)-1)*null+value.Size(result))
 		return
 	}
 	loop.Results = slices.Clone(loop.Results)
-	loop.Results[which] = p.addPart(items)
+	loop.Results[which] = p.addPart(Part{Value: items})
 }
 
 // results are the values that finished iterations gave under a name, in the order
@@ -148,7 +159,7 @@ func (p *pass) dropParts(loop *Loop) {
 	inst.Parts = slices.DeleteFunc(slices.Clone(inst.Parts), func(part *Part) bool {
 		_, drop := slices.BinarySearch(gone, part.ID)
 		if drop {
-			inst.partBytes -= value.Size(part.Value)
+			inst.partBytes -= part.Size()
 		}
 		return drop
 	})

@@ -160,6 +160,7 @@ func copyOf(i *Instance) *Instance {
 	out.Branches = slices.Clone(i.Branches)
 	out.partBytes = i.sizeOfParts()
 	out.entryBytes = i.sizeOfEntries()
+	out.chunks = i.chunkList()
 	return &out
 }
 
@@ -301,7 +302,7 @@ func (p *pass) sizeText(inst *Instance) string {
 	if size > limits.Instance {
 		return fmt.Sprintf("it takes %d bytes, and the limit is %d", size, limits.Instance)
 	}
-	return fmt.Sprintf("it takes %d bytes beside the elements of loops, and the limit is %d", size-inst.sizeOfParts(), limits.Record)
+	return fmt.Sprintf("it takes %d bytes in its own record, and the limit is %d", size-inst.sizeOfParts(), limits.Record)
 }
 
 // checkSize makes an incident of an instance that has become too large. One
@@ -316,12 +317,17 @@ func (p *pass) checkSize() {
 }
 
 // checkPart makes an incident of an instance with a part that no record can hold.
-func (p *pass) checkPart(v value.Value) {
+func (p *pass) checkPart(part *Part) {
 	limit := p.plan.options.Limits.Record
 	if p.inst.sizeOfParts() <= limit {
 		return // so does each of them
 	}
-	if size := value.Size(v); size > limit {
+	switch size := part.Size(); {
+	case size <= limit:
+	case len(part.Entries) > 0:
+		p.abortBySize(fmt.Sprintf("what is kept to undo %s would take %d bytes, and the limit is %d: let its compensation read less",
+			part.Entries[0].Place, size, limit))
+	default:
 		p.abortBySize(fmt.Sprintf("%d elements of a loop would take %d bytes, and the limit is %d: collect less", loopPart, size, limit))
 	}
 }

@@ -170,7 +170,7 @@ func (r *running) childCompletes(p *pass, b *Branch, n *node, l *Letter) {
 		}
 	}
 	p.note("take", n.place, eventCompleted)
-	p.confirmEntry(b, n, l.Command)
+	p.confirmEntry(b, n)
 	p.done(b)
 }
 
@@ -179,7 +179,7 @@ func (r *running) childCompletes(p *pass, b *Branch, n *node, l *Letter) {
 func (r *running) childFails(p *pass, b *Branch, n *node, l *Letter) {
 	p.note("take", n.place, string(l.Status))
 	if l.Status != StatusTerminated {
-		p.dropEntry(l.Command)
+		p.dropEntry(b, n)
 	}
 	name, message, data := string(l.Status), "", value.Value(nil)
 	if l.Failure != nil {

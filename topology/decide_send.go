@@ -268,7 +268,7 @@ func (c *calling) attempt(p *pass, b *Branch, n *node, call *Call) {
 	if due != never {
 		f.Timeout = p.arm(due)
 	}
-	if call.Attempt == 1 || p.entryOf(call.Command) < 0 {
+	if call.Attempt == 1 || p.entryOf(f) == nil {
 		p.makeEntry(b, n, call.Command, false)
 	}
 }
@@ -320,20 +320,28 @@ func (p *pass) confirmOutcome(b *Branch, n, reaction *node) {
 		return
 	}
 	if _, raises := reaction.word.(*raising); raises {
-		p.dropEntry(b.commandOf(n))
+		p.dropEntry(b, n)
 		return
 	}
-	p.confirmEntry(b, n, b.commandOf(n))
+	p.confirmEntry(b, n)
 }
 
 // commandOf returns the id of the command of step n, which is in b.
 func (b *Branch) commandOf(n *node) string {
-	for i := len(b.Frames) - 1; i >= 0; i-- {
-		if f := &b.Frames[i]; f.Place == n.place && f.Call != nil {
-			return f.Call.Command
-		}
+	if f := b.callOf(n); f != nil {
+		return f.Call.Command
 	}
 	return ""
+}
+
+// callOf returns the frame of the call n, which is in b, or nil.
+func (b *Branch) callOf(n *node) *Frame {
+	for i := len(b.Frames) - 1; i >= 0; i-- {
+		if f := &b.Frames[i]; f.Place == n.place && f.Call != nil {
+			return f
+		}
+	}
+	return nil
 }
 
 // fire: the time of an attempt is over, or the pause before the next one.

@@ -1,6 +1,9 @@
 package topology
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 // undoing is the bare word `compensate`: it undoes where it stands, the newest
 // first; what ran side by side is undone side by side, with the same bound. Each
@@ -50,11 +53,10 @@ type task struct {
 // others, those that were come first, as many at once as ran at once.
 func (u *undoing) next(p *pass, b *Branch) task {
 	r := u.rangeOf(p, b)
-	newest, depth := r.newest(len(p.inst.Entries))
-	if newest < 0 {
+	entry, depth := r.newest()
+	if entry == nil {
 		return task{nothing: true}
 	}
-	entry := p.inst.Entries[newest]
 	group := p.sideBySide(entry, depth)
 	switch {
 	case group < 0 && r.atWork(entry, depth):
@@ -62,16 +64,15 @@ func (u *undoing) next(p *pass, b *Branch) task {
 	case group < 0:
 		return task{entry: entry}
 	}
-	return u.nextOf(p, r, entry.Line[group], newest)
+	return u.nextOf(p, r, entry.Line[group], entry)
 }
 
 // nextOf finds the newest entry of a visit that no line undoes yet; the entries are
-// looked at from the one at index on.
-func (u *undoing) nextOf(p *pass, r undoRange, visit Side, index int) task {
+// looked at from the newest of it on.
+func (u *undoing) nextOf(p *pass, r undoRange, visit Side, newest *Entry) task {
 	var lines []int64 // of this visit
 	var found task
-	for at, depth := r.newest(index + 1); at >= 0; at, depth = r.newest(at) {
-		e := p.inst.Entries[at]
+	for e, depth := range r.newestFirst(newest.Seq + 1) {
 		group := p.sideBySide(e, depth)
 		if group < 0 || e.Line[group].Visit != visit.Visit {
 			continue
@@ -163,17 +164,28 @@ func (p *pass) standsIn(b *Branch, step *node) (*Branch, int64) {
 	return b, 0
 }
 
-// newest returns the index of the newest entry of the range before index, and how
-// many branches of its line are those of the `compensate` itself; -1 if there is
-// none.
-func (r undoRange) newest(before int) (index, depth int) {
-	entries := r.p.inst.Entries
-	for i := before - 1; i >= 0 && entries[i].Seq > r.mark; i-- {
-		if depth, ok := r.has(entries[i]); ok {
-			return i, depth
+// newest returns the newest entry of the range, and how many branches of its line
+// are those of the `compensate` itself; nil if there is none.
+func (r undoRange) newest() (entry *Entry, depth int) {
+	for e, depth := range r.newestFirst(allEntries) {
+		return e, depth
+	}
+	return nil, 0
+}
+
+// newestFirst are the entries of the range with numbers below one, the newest first,
+// with as much of their lines as newest says.
+func (r undoRange) newestFirst(below int64) iter.Seq2[*Entry, int] {
+	return func(yield func(*Entry, int) bool) {
+		for e := range r.p.inst.newestFirst(below) {
+			if e.Seq <= r.mark {
+				return
+			}
+			if depth, ok := r.has(e); ok && !yield(e, depth) {
+				return
+			}
 		}
 	}
-	return -1, 0
 }
 
 func (r undoRange) has(e *Entry) (depth int, ok bool) {
@@ -249,14 +261,7 @@ func (p *pass) beginLine(b *Branch, side Side) {
 // undone is where the compensation of an entry has run through and was left: the
 // entry goes, and the next one follows.
 func (p *pass) undone(b *Branch, entry *Entry) {
-	inst := p.edit()
-	inst.Entries = slices.DeleteFunc(slices.Clone(inst.Entries), func(e *Entry) bool {
-		if e.Seq != entry.Seq {
-			return false
-		}
-		inst.entryBytes -= e.size()
-		return true
-	})
+	p.removeEntry(entry.Seq)
 	p.note("undone", entry.Place, "")
 	b.Next = b.top().Place
 	p.wakeOthers(b)
@@ -307,10 +312,6 @@ func (p *pass) linesOf(visit int64, place string) int {
 }
 
 func (p *pass) isOfVisit(line *Branch, visit int64) bool {
-	for i := len(p.inst.Entries) - 1; i >= 0 && p.inst.Entries[i].Seq > line.ID; i-- {
-		if depth := p.inst.Entries[i].depthOf(line.ID); depth > 0 {
-			return p.inst.Entries[i].Line[depth-1].Visit == visit
-		}
-	}
-	return false
+	e := p.newestOf(line.ID)
+	return e != nil && e.Line[e.depthOf(line.ID)-1].Visit == visit
 }

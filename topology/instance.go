@@ -28,7 +28,8 @@ type Instance struct {
 	// file and of index. Empty once it has ended.
 	Branches []*Branch
 	Vars     *value.Map // of the workflow's scope; a variable that was never set is absent
-	Entries  []*Entry   // what `compensate` would undo, oldest first
+	Entries  []*Entry   // what `compensate` would undo, oldest first: the newest of them
+	Older    int        // entries that are in Parts
 
 	Held   []*Kept  // events kept for a step that will listen, oldest first
 	Queue  []*Kept  // inputs kept while it was stopped or busy, oldest first
@@ -40,7 +41,7 @@ type Instance struct {
 
 	Parents   []Parent      // who waits for its outcome
 	Known     []Correlation // the values that it has announced
-	Parts     []*Part       // of its loops, in the order of their ids
+	Parts     []*Part       // in the order of their ids
 	PartsMade int64         // parts made so far: the id of the latest
 
 	Deadline       Timer
@@ -63,16 +64,19 @@ type Instance struct {
 
 	Counter *Counter // of a desk
 
-	partBytes  int // that Parts take, once it was found out; 0: not yet
-	entryBytes int // what Entries take: see sizeOfEntries
+	partBytes  int     // that Parts take, once it was found out; 0: not yet
+	entryBytes int     // what Entries take: see sizeOfEntries
+	chunks     []chunk // where the older entries are: see chunkList
 }
 
 // Part is a piece of an instance that is kept as a record of its own, so that a
-// step rewrites what it changed and not the whole: some elements of a long list.
-// A Part is never changed; another with the same id takes its place.
+// step rewrites what it changed and not the whole: some elements of a long list, or
+// some of the older entries. A Part is never changed; another with the same id takes
+// its place.
 type Part struct {
-	ID    int64 // from 1, unique within the instance
-	Value value.Value
+	ID      int64       // from 1, unique within the instance
+	Value   value.Value // of a loop or a gate
+	Entries []*Entry    // oldest first; none: it is a Value
 }
 
 // Parent is an instance that waits for this one's outcome, or has begun it.
@@ -165,16 +169,19 @@ type Branch struct {
 
 // Frame is a step or a reaction that was entered and not left yet.
 type Frame struct {
-	Place   string
-	Since   Instant
-	Event   *Event   // the event that this reaction took
-	Error   *Failure // the error that this reaction handles
-	Entry   *Entry   // what this compensation undoes
-	Mark    int64    // Instance.Made when it was entered: later entries are its own. Of a fork or a loop the number of this visit
-	Call    *Call    // of a call
-	Loop    *Loop    // of a fork or a loop that is at work
-	Timeout Timer    // of the attempt, the listen or the block
-	Wake    Timer    // of a wait; before the next attempt; `idle` of a listen
+	Place string
+	Since Instant
+	Event *Event   // the event that this reaction took
+	Error *Failure // the error that this reaction handles
+	Entry *Entry   // what this compensation undoes
+	// Mark is Instance.Made when it was entered: later entries are its own. Of a
+	// call the number before that of its entry; of a fork or a loop the number of
+	// this visit.
+	Mark    int64
+	Call    *Call // of a call
+	Loop    *Loop // of a fork or a loop that is at work
+	Timeout Timer // of the attempt, the listen or the block
+	Wake    Timer // of a wait; before the next attempt; `idle` of a listen
 }
 
 // Call is a command whose outcome is awaited. It is over once an outcome was

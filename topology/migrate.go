@@ -113,7 +113,7 @@ func (m *Migrating) judgeRest(to *Plan, i *Instance) {
 // that did the step must be meant: the step is named in `migrate.steps`.
 func (m *Migrating) judgeEntries(from, to *Plan, i *Instance) {
 	judged := map[string]bool{} // a loop may have done one step many times
-	for _, e := range i.Entries {
+	for e := range i.AllEntries() {
 		if !judged[e.Place] {
 			judged[e.Place] = true
 			m.judgeDone(from, to, e.Place)

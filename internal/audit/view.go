@@ -68,7 +68,7 @@ func ViewOf(i *topology.Instance) (View, error) {
 		Workflow: i.Workflow, Desk: i.Desk, Key: i.Key, Version: processor.VersionText(i.Version),
 		Status: string(i.Status), Run: i.Run,
 		Started: instant(i.Started), Changed: instant(i.At), Ended: instant(i.EndedAt),
-		Held: len(i.Held), Queued: len(i.Queue), Undoable: len(i.Entries),
+		Held: len(i.Held), Queued: len(i.Queue), Undoable: i.EntryCount(),
 	}
 	for _, b := range i.Branches {
 		if n := len(b.Frames); n > 0 {

@@ -197,10 +197,10 @@ func stateText(i *topology.Instance, more bool) string {
 	if n := len(i.Queue) + len(i.Starts); n > 0 {
 		text += fmt.Sprintf(", queue of %d", n)
 	}
-	for n, e := range i.Entries {
-		if n == 0 {
-			text += ", to undo:"
-		}
+	if i.EntryCount() > 0 {
+		text += ", to undo:"
+	}
+	for e := range i.AllEntries() {
 		text += " " + e.Place
 		if !e.Done {
 			text += "?"
