@@ -56,7 +56,7 @@ rest (waits) takes [] anytime [Aside] holds [] rejects [] drops [] starts [Go] i
 }
 
 // told writes a comparison a line for each thing that it says.
-func told(c Comparison) string {
+func comparisonText(c Comparison) string {
 	var out strings.Builder
 	list := func(label string, changes []Change) {
 		for _, change := range changes {
@@ -130,7 +130,7 @@ func TestCompareSaysWhatChangesAtEachStep(t *testing.T) {
 		"left: 2", "other: 2", "deadline: 1h", "deadline: 2h", "{tell: {send: Tell}}", "{tell: {send: Ask}}",
 		"Pushed: {topic: t}", "Pushed: {topic: u}",
 	).Replace(comparedFile)
-	got := told(Compare(planOf(t, comparedFile), planOf(t, newer)))
+	got := comparisonText(Compare(planOf(t, comparedFile), planOf(t, newer)))
 	want := `w 1 2 true
 pause to "pause": kept 
 ask to "ask": kept 
