@@ -115,7 +115,7 @@ func bareLane(t *testing.T) *lane {
 		}
 	})
 	config := Config{App: "app", Partitions: 4, Log: slog.New(slog.DiscardHandler)}
-	s := &shared{config: config, topics: config.OwnTopics(), store: store, clock: time.Now, cluster: &cluster{facts: map[string]topicFacts{}}}
+	s := &shared{config: config, topics: config.OwnTopics(), store: store, clock: time.Now, cluster: &cluster{facts: map[string]topicFacts{config.OwnTopics().History: {partitions: 4, maxMessageBytes: 1 << 20}}}}
 	return newLane(s, 0, []input{{"a", 0}}, Member{ID: "m", Generation: 1})
 }
 
