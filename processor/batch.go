@@ -267,7 +267,7 @@ func (b *batch) offsets() Offsets {
 		if out[in.topic] == nil {
 			out[in.topic] = make(map[int32]Offset)
 		}
-		out[in.topic][in.partition] = Offset{Next: next, LeaderEpoch: -1, Metadata: ownOffsetNote}
+		out[in.topic][in.partition] = Offset{Next: next, LeaderEpoch: -1, Metadata: b.tenure.notes[in].String()}
 	}
 	return out
 }

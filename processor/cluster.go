@@ -148,7 +148,7 @@ func (f *topicFacts) read(key, value string) {
 // lost its marker, and it will be undecided for ever.
 func (c *cluster) stableOffsets(ctx context.Context, inputs []input) (map[input]committed, error) {
 	for began := time.Now(); ; {
-		offsets, err := c.fetchOffsets(ctx, inputs)
+		offsets, err := c.fetchOffsets(ctx, inputs, true)
 		switch {
 		case !errors.Is(err, kerr.UnstableOffsetCommit):
 			return offsets, err
@@ -173,11 +173,14 @@ const unstableRetry = 5 * time.Millisecond
 // committed is an offset that the group has committed.
 type committed struct {
 	next int64  // the next record to read
-	note string // metadata; ownOffsetNote if a lane wrote it
+	note string // metadata; an offsetNote if a lane wrote it
 }
 
-func (c *cluster) fetchOffsets(ctx context.Context, inputs []input) (map[input]committed, error) {
-	request, err := c.offsetFetchRequest(ctx, inputs)
+// fetchOffsets returns the group's committed offsets of the inputs: only those that
+// exist. If they must be stable, one that a transaction is about to change is an
+// error.
+func (c *cluster) fetchOffsets(ctx context.Context, inputs []input, stable bool) (map[input]committed, error) {
+	request, err := c.offsetFetchRequest(ctx, inputs, stable)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +212,7 @@ func (c *cluster) fetchOffsets(ctx context.Context, inputs []input) (map[input]c
 	return out, nil
 }
 
-func (c *cluster) offsetFetchRequest(ctx context.Context, inputs []input) (*kmsg.OffsetFetchRequest, error) {
+func (c *cluster) offsetFetchRequest(ctx context.Context, inputs []input, stable bool) (*kmsg.OffsetFetchRequest, error) {
 	partitions := byTopic(inputs)
 	group := kmsg.NewOffsetFetchRequestGroup()
 	group.Group = c.group
@@ -225,7 +228,7 @@ func (c *cluster) offsetFetchRequest(ctx context.Context, inputs []input) (*kmsg
 		group.Topics = append(group.Topics, topic)
 	}
 	request := kmsg.NewPtrOffsetFetchRequest()
-	request.RequireStable = true
+	request.RequireStable = stable
 	request.Groups = append(request.Groups, group)
 	return request, nil
 }

@@ -396,3 +396,45 @@ func getAhead(t *testing.T, dir string, partition int32, topic string) {
 		t.Fatal(err)
 	}
 }
+
+// A lane that has read nothing of a source knows all the same that a partition of it
+// is new: others have read the source when it had fewer.
+func TestPartitionAddedToASmallSourceIsReadFromItsStart(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), wordy)
+	a.config.Sources = nil // from the end
+	a.create(map[string]int32{"in": 2})
+	for p := range int32(2) {
+		a.write(&kgo.Record{Topic: a.topic("in"), Partition: p, Value: []byte(say(fmt.Sprintf("history-%d", p), 10))})
+	}
+	node := a.node()
+	a.ready(node)
+	if err := node.stop(); err != nil {
+		t.Fatal(err)
+	}
+	for _, added := range []int{2, 1} { // the second time others have notes of more
+		details, err := a.admin.ListTopics(t.Context(), a.topic("in"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		had := len(details[a.topic("in")].Partitions)
+		if _, err := a.admin.CreatePartitions(t.Context(), added, a.topic("in")); err != nil {
+			t.Fatal(err)
+		}
+		a.client = a.cluster.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		for p := range int32(added) {
+			a.write(&kgo.Record{Topic: a.topic("in"), Partition: int32(had) + p, Value: []byte(say(fmt.Sprintf("new-%d", had+int(p)), 10))})
+		}
+		node := a.node()
+		a.ready(node)
+		out := a.follow("out")
+		for _, said := range out.next(had + added - 2) {
+			if !strings.HasPrefix(header(said, "rondo-key"), "new-") {
+				t.Errorf("said: %s", describe(said))
+			}
+		}
+		out.none(200 * time.Millisecond)
+		if err := node.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

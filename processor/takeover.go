@@ -13,10 +13,22 @@ import (
 	"rondo/topology"
 )
 
-// ownOffsetNote is the metadata of every offset that a lane commits. Offsets
-// that carry it without a progress record in the changelog mean that the
-// changelog was lost, not that somebody chose where to begin.
-const ownOffsetNote = "rondo"
+// offsetNote is the metadata of an offset that a lane commits: that it is a lane's,
+// and the number of partitions that the topic had when its partition was first
+// read. Offsets that carry it without a progress record in the changelog mean that
+// the changelog was lost, not that somebody chose where to begin.
+type offsetNote struct{ partitions int32 }
+
+const offsetNoteForm = "rondo, of %d partitions"
+
+func (n offsetNote) String() string { return fmt.Sprintf(offsetNoteForm, n.partitions) }
+
+// parseOffsetNote is false for what no lane has written.
+func parseOffsetNote(text string) (offsetNote, bool) {
+	var n offsetNote
+	_, err := fmt.Sscanf(text, offsetNoteForm, &n.partitions)
+	return n, err == nil
+}
 
 // haltError stops one partition until an operator has acted: going on by
 // itself would lose something. The text ends with what to do.
@@ -129,6 +141,7 @@ func (l *lane) storedProgress() (schemas.Progress, bool, error) {
 type start struct {
 	next    map[input]int64
 	ids     map[input]topicID
+	notes   map[input]offsetNote
 	at      topology.Instant // of the last decision
 	feeders map[string]bool
 	unread  []schemas.InputPosition // of inputs in the progress record that the lane does not read now
@@ -141,6 +154,7 @@ func (l *lane) startingPoint(ctx context.Context, offsets map[input]committed, p
 	s := start{
 		next:    make(map[input]int64, len(l.inputs)),
 		ids:     make(map[input]topicID, len(l.inputs)),
+		notes:   make(map[input]offsetNote, len(l.inputs)),
 		at:      progress.At,
 		feeders: make(map[string]bool),
 	}
@@ -163,6 +177,10 @@ func (l *lane) startingPoint(ctx context.Context, offsets map[input]committed, p
 		s.ids[in] = facts.id
 		recorded, inProgress := known[in]
 		group, inGroup := offsets[in]
+		note, ours := parseOffsetNote(group.note)
+		if s.notes[in] = note; !ours {
+			s.notes[in] = offsetNote{facts.partitions}
+		}
 		switch {
 		case inProgress && recorded.TopicID != facts.id:
 			return s, halt("%v was deleted and created again since it was last read (up to offset %d): its records since then cannot be told from old ones. "+
@@ -174,16 +192,17 @@ func (l *lane) startingPoint(ctx context.Context, offsets map[input]committed, p
 		case inProgress:
 			s.next[in] = recorded.Next
 			s.fresh = s.fresh || !inGroup // offsets that the group has lost are given back
-		case inGroup && group.note == ownOffsetNote && !found:
+		case inGroup && ours && !found:
 			return s, halt("group %s has decided %v up to offset %d, but the changelog %s/%d knows nothing of it: the changelog was lost or created anew. "+
 				"Restore it, or give the application a new name", l.shared.config.App, in, group.next, l.shared.topics.Changelog, l.partition)
 		case inGroup: // chosen by hand before the first start
 			s.next[in] = group.next
 			s.fresh = true
 		default:
-			// A partition that was added to a topic holds nothing that was
-			// there before the topic was first read.
-			added := slices.ContainsFunc(progress.Inputs, func(p schemas.InputPosition) bool { return p.Topic == in.topic })
+			added, err := l.wasAdded(ctx, in, facts, progress)
+			if err != nil {
+				return s, err
+			}
 			if s.next[in], err = l.firstOffset(ctx, in, added); err != nil {
 				return s, err
 			}
@@ -191,6 +210,30 @@ func (l *lane) startingPoint(ctx context.Context, offsets map[input]committed, p
 		}
 	}
 	return s, l.checkReadable(ctx, s.next)
+}
+
+// wasAdded reports whether a partition that was never read was added to its topic
+// after others had been: it holds nothing that was there before. This lane may have
+// read none of them, so the group is asked.
+func (l *lane) wasAdded(ctx context.Context, in input, facts topicFacts, progress schemas.Progress) (bool, error) {
+	if slices.ContainsFunc(progress.Inputs, func(p schemas.InputPosition) bool { return p.Topic == in.topic }) {
+		return true, nil
+	}
+	all := make([]input, facts.partitions)
+	for p := range facts.partitions {
+		all[p] = input{in.topic, p}
+	}
+	// Offsets that are being committed at this moment are of no interest, and not waited for.
+	offsets, err := l.shared.cluster.fetchOffsets(ctx, all, false)
+	if err != nil {
+		return false, err
+	}
+	for _, at := range offsets {
+		if note, ours := parseOffsetNote(at.note); ours && in.partition >= note.partitions {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // firstOffset is where an input begins that was never read: the inbox, and a

@@ -21,6 +21,7 @@ type tenure struct {
 
 	next    map[input]int64 // of each input, the next record to read; what is committed, plus what the open batch holds
 	ids     map[input]topicID
+	notes   map[input]offsetNote    // what is committed with the offsets
 	at      topology.Instant        // of the last decision
 	feeders map[string]bool         // topics whose records have come through the inbox
 	unread  []schemas.InputPosition // of inputs that the lane has read and does not read now
@@ -51,6 +52,7 @@ func newTenure(l *lane, changelog topicFacts, s start) *tenure {
 		changelog: changelog,
 		next:      s.next,
 		ids:       s.ids,
+		notes:     s.notes,
 		at:        s.at,
 		feeders:   s.feeders,
 		unread:    s.unread,

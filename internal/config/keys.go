@@ -175,7 +175,7 @@ func sourceKeys() []Key {
 	return []Key{
 		{
 			Path: "sources.<topic>.from", Kind: "latest | earliest | time", Default: processor.From{}.String(), Example: "sources:\n  shop.orders: {from: 2026-11-24T06:00:00Z}",
-			Meaning: "Where reading begins when the application meets the topic for the first time. The place is then written down with the state; later this key is not looked at again.",
+			Meaning: "Where reading begins when the application meets the topic for the first time. The place is then written down with the state; later this key is not looked at again. Partitions that are added to the topic later are read from their start.",
 			Danger:  "`latest` skips what is there already. `earliest` begins an instance for every start message that the topic still holds.",
 			read:    (*reader).from,
 		}, {
