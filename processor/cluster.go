@@ -1,9 +1,11 @@
 package processor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -31,16 +33,18 @@ type topicFacts struct {
 // cluster answers the lanes' questions about topics and offsets. It is shared
 // by all lanes of a node.
 type cluster struct {
-	client *kgo.Client
-	admin  *kadm.Client
-	group  string
+	client  *kgo.Client
+	admin   *kadm.Client
+	group   string
+	log     *slog.Logger
+	hanging time.Duration // 0: hangingAfter
 
 	mu    sync.Mutex // guards facts; never held across I/O
 	facts map[string]topicFacts
 }
 
-func newCluster(client *kgo.Client, group string) *cluster {
-	return &cluster{client: client, admin: kadm.NewClient(client), group: group, facts: make(map[string]topicFacts)}
+func newCluster(client *kgo.Client, group string, log *slog.Logger) *cluster {
+	return &cluster{client: client, admin: kadm.NewClient(client), group: group, log: log, facts: make(map[string]topicFacts)}
 }
 
 // topic returns the facts of a topic, asking the brokers the first time.
@@ -147,20 +151,30 @@ func (f *topicFacts) read(key, value string) {
 // is undecided for longer than the brokers may take is a *haltError: they have
 // lost its marker, and it will be undecided for ever.
 func (c *cluster) stableOffsets(ctx context.Context, inputs []input) (map[input]committed, error) {
-	for began := time.Now(); ; {
+	hanging := cmp.Or(c.hanging, hangingAfter)
+	began := time.Now()
+	for said := began; ; {
 		offsets, err := c.fetchOffsets(ctx, inputs, true)
-		switch {
-		case !errors.Is(err, kerr.UnstableOffsetCommit):
+		if !errors.Is(err, kerr.UnstableOffsetCommit) {
 			return offsets, err
-		case time.Since(began) > hangingAfter:
-			return nil, halt("%v: since %v nobody has ended a transaction on this offset, although its owner is fenced: the brokers have lost its end. "+
-				"Find it with kafka-transactions find-hanging and abort it in every partition that it lists (docs/operations.md, Hanging transactions)", err, hangingAfter)
+		}
+		if time.Since(began) > hanging {
+			return nil, halt("for %v nobody has ended a transaction on an offset, although its owner is fenced (%v): the brokers have lost its end. "+
+				"Find it with kafka-transactions find-hanging and abort it in every partition that it lists (docs/operations.md, Hanging transactions)", hanging, err)
+		}
+		if time.Since(said) > hanging/undecidedNotices {
+			said = time.Now()
+			c.log.Warn("waiting for the end of a transaction", "reason", err.Error(), "waited", time.Since(began).Round(time.Millisecond), "at_most", hanging)
 		}
 		if err := pause(ctx, unstableRetry); err != nil {
 			return nil, err
 		}
 	}
 }
+
+// undecidedNotices is how often waiting for a transaction's end is said before it
+// is taken for a hanging one.
+const undecidedNotices = 6
 
 // hangingAfter is how long a transaction whose owner is fenced may be undecided:
 // far longer than the brokers need to write its markers, a restart included.
@@ -191,7 +205,7 @@ func (c *cluster) fetchOffsets(ctx context.Context, inputs []input, stable bool)
 	out := make(map[input]committed)
 	for _, group := range response.Groups {
 		if err := kerr.ErrorForCode(group.ErrorCode); err != nil {
-			return nil, fmt.Errorf("fetch offsets of group %s: %w", c.group, err)
+			return nil, fmt.Errorf("fetch offsets of %v for group %s: %w", inputs, c.group, err)
 		}
 		for _, topic := range group.Topics {
 			for _, p := range topic.Partitions {

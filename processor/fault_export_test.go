@@ -3,7 +3,9 @@ package processor
 import (
 	"context"
 	"net"
+	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -14,3 +16,10 @@ func (n *Node) DialThrough(dial func(ctx context.Context, network, host string) 
 		return n.config.NewClient(append(opts, kgo.Dialer(dial))...)
 	}
 }
+
+// Hurried makes the node halt a lane whose offsets are undecided for as long as
+// hanging, and look again at a halted one after halted.
+func (n *Node) Hurried(hanging, halted time.Duration) { n.patience = patience{hanging, halted} }
+
+// StoreOn makes the node keep its local store on a file system.
+func (n *Node) StoreOn(disk vfs.FS) { n.disk = disk }

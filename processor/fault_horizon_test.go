@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func TestHorizonHoldsLettersWhoseMarkerIsStillToCome(t *testing.T) {
 				feeders = map[string]bool{inbox: true}
 			}
 			own := input{inbox, 0}
-			question := horizonQuestion{cluster: newCluster(broker.Client(t), "group"), own: []input{own}, inbox: inbox, partitions: 1, feeders: feeders}
+			question := horizonQuestion{cluster: newCluster(broker.Client(t), "group", slog.New(slog.DiscardHandler)), own: []input{own}, inbox: inbox, partitions: 1, feeders: feeders}
 			ends, held, err := question.answer(ctx)
 			want := int64(0)
 			if len(feeders) > 0 {

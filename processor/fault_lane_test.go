@@ -190,7 +190,7 @@ func TestProgressKeepsThePositionOfAnInputThatIsNotReadNow(t *testing.T) {
 	l := bareLane(t)
 	topic := cluster.Topic(t, "a", 1)
 	l.inputs = []input{{topic, 0}}
-	l.shared.cluster = newCluster(cluster.Client(t), "group")
+	l.shared.cluster = newCluster(cluster.Client(t), "group", slog.New(slog.DiscardHandler))
 	facts, err := l.shared.cluster.topic(t.Context(), topic)
 	if err != nil {
 		t.Fatal(err)
@@ -269,7 +269,7 @@ func TestNodeKnowsThatADefinitionIsStillToCome(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	s := &shared{config: config, topics: config.OwnTopics(), catalog: catalog, cluster: newCluster(client, config.App)}
+	s := &shared{config: config, topics: config.OwnTopics(), catalog: catalog, cluster: newCluster(client, config.App, slog.New(slog.DiscardHandler))}
 	if err := s.knowsDeployed(t.Context()); err != nil {
 		t.Errorf("nothing is deployed: %v", err)
 	}

@@ -438,3 +438,34 @@ func TestPartitionAddedToASmallSourceIsReadFromItsStart(t *testing.T) {
 		}
 	}
 }
+
+// Brokers can lose the end of a transaction. The partition waits, and says so; then
+// it halts and says what to do; and goes on by itself when that is done.
+func TestPartitionHaltsAtAnOffsetThatStaysUndecided(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), wordy)
+	a.create(nil)
+	const key = "k"
+	p := processor.PartitionOf([]byte(key), appPartitions)
+	undecided := a.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Topic: a.topic("in"), Partitions: []int32{p},
+		Err: kerr.UnstableOffsetCommit, Count: -1, When: func(r kmsg.Request) bool { return r.(*kmsg.OffsetFetchRequest).RequireStable }})
+	a.prepare = func(n *processor.Node) { n.Hurried(600*time.Millisecond, 100*time.Millisecond) }
+	node := a.node()
+	a.await("the partition to halt", func() bool {
+		s := node.Status()
+		return !s.Ready && strings.Contains(s.Reason, fmt.Sprintf("partition %d is halted", p)) &&
+			strings.Contains(s.Reason, fmt.Sprintf("%s/%d", a.topic("in"), p)) && strings.Contains(s.Reason, "kafka-transactions find-hanging")
+	})
+	if log := a.logs.tail(1 << 20); !strings.Contains(log, "waiting for the end of a transaction") {
+		t.Error("the log does not say what was waited for")
+	}
+	a.await("the others to run", func() bool { return node.Status().Partitions.Running == appPartitions-1 })
+	a.write(&kgo.Record{Topic: a.topic("in"), Partition: p, Value: []byte(say(key, 10))})
+	out := a.follow("out")
+	out.none(300 * time.Millisecond)
+	undecided.Remove()
+	a.ready(node)
+	if said := out.next(1)[0]; header(said, "rondo-key") != key {
+		t.Errorf("said: %s", describe(said))
+	}
+	a.await("the node to be ready", func() bool { return node.Status().Ready })
+}

@@ -32,6 +32,7 @@ type app struct {
 	prefix  string
 	logs    *lockedBuffer
 	dial    func(ctx context.Context, network, host string) (net.Conn, error) // of the nodes; nil: as always
+	prepare func(*processor.Node)                                             // done to each node before it runs; nil: nothing
 }
 
 const appPartitions = 4
@@ -128,6 +129,9 @@ func (a *app) nodeIn(dir string) *runningNode {
 	}
 	if a.dial != nil {
 		node.DialThrough(a.dial)
+	}
+	if a.prepare != nil {
+		a.prepare(node)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type shared struct {
 	aside     *committer // of lanes whose last transaction had an unknown outcome
 	clock     func() time.Time
 	strangers strangers
+
+	haltedRetry time.Duration // 0: haltedRetry
 }
 
 // ringConfig is that of the node's n-th ring. Its transactional ids are named
@@ -204,7 +207,7 @@ func (l *lane) judge(err error) time.Duration {
 	case errors.As(err, &halted), errors.As(err, &newer):
 		l.enter(phaseHalted, err.Error())
 		l.log.Error("partition halted", "reason", err.Error())
-		return haltedRetry
+		return cmp.Or(l.shared.haltedRetry, haltedRetry)
 	case errors.Is(err, statestore.ErrDamaged):
 		l.enter(phaseTakingOver, err.Error())
 		l.log.Error("local state damaged, rebuilding it from the changelog", "error", err.Error())

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"rondo/statestore"
@@ -22,6 +23,8 @@ type Node struct {
 	metrics *metrics
 
 	newClient func(...kgo.Opt) (*kgo.Client, error) // for the membership, the fetcher and the lanes
+	disk      vfs.FS                                // of the local store; nil: the machine's
+	patience  patience
 
 	mu         sync.Mutex // guards what follows; never held across I/O
 	membership *membership
@@ -43,6 +46,12 @@ const (
 	// refreshTopics is how often it asks whether topics have changed.
 	refreshTopics = time.Minute
 )
+
+// patience is how long lanes wait for others; zero: as long as they should.
+type patience struct {
+	hanging time.Duration // for the end of a transaction
+	halted  time.Duration // before a halted lane looks again
+}
 
 // NewNode checks the configuration. The node reaches for the cluster in Run.
 func NewNode(config Config) (*Node, error) {
@@ -72,7 +81,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	n.doing("opening the local store")
-	store, err := statestore.Open(statestore.Config{Dir: n.config.DataDir})
+	store, err := statestore.Open(statestore.Config{Dir: n.config.DataDir, FS: n.disk, Log: n.log})
 	if err != nil {
 		return err
 	}
@@ -119,17 +128,20 @@ func (n *Node) runWith(ctx context.Context, store *statestore.Store) error {
 	s := &shared{
 		config:    n.config,
 		topics:    n.topics,
-		cluster:   newCluster(client, n.config.App),
+		cluster:   newCluster(client, n.config.App, n.log),
 		catalog:   catalog,
 		fetcher:   newFetcher(fetching),
 		store:     store,
 		metrics:   n.metrics,
 		newClient: n.newClient,
 		clock:     time.Now,
+
+		haltedRetry: n.patience.halted,
 	}
 	s.together = newCommitter(s.ringConfig(0), n.metrics)
 	s.aside = newCommitter(s.ringConfig(1), n.metrics)
 	s.aside.alone = true
+	s.cluster.hanging = n.patience.hanging
 	s.tables = newTables(s)
 	return n.withTables(ctx, s)
 }

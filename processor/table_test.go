@@ -106,7 +106,7 @@ func (r *tableRig) holder(fs vfs.FS) *holder {
 		r.t.Fatal(err)
 	}
 	s := &shared{
-		config: cfg, cluster: newCluster(r.cluster.Client(r.t), cfg.App), store: store,
+		config: cfg, cluster: newCluster(r.cluster.Client(r.t), cfg.App, slog.New(slog.DiscardHandler)), store: store,
 		metrics: newMetrics(cfg.Metrics), newClient: cfg.NewClient, clock: time.Now,
 	}
 	compiler := &definitionCompiler{plans: cfg.PlanOptions(), readers: map[string]*schemas.Reader{}}
