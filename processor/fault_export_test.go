@@ -7,6 +7,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"rondo/statestore"
 )
 
 // DialThrough makes the node's clients (all but the one that follows the
@@ -21,5 +23,7 @@ func (n *Node) DialThrough(dial func(ctx context.Context, network, host string) 
 // hanging, and look again at a halted one after halted.
 func (n *Node) Hurried(hanging, halted time.Duration) { n.patience = patience{hanging, halted} }
 
-// StoreOn makes the node keep its local store on a file system.
-func (n *Node) StoreOn(disk vfs.FS) { n.disk = disk }
+// StoreWith makes the node keep its local store on a file system, with little memory.
+func (n *Node) StoreWith(disk vfs.FS, memTableBytes uint64) {
+	n.store = statestore.Config{FS: disk, MemTableBytes: memTableBytes}
+}

@@ -215,6 +215,12 @@ func (l *lane) judge(err error) time.Duration {
 			l.log.Error("local state cannot be dropped: check the disk of data-dir", "error", err.Error())
 		}
 		return retryDelay(l.failures)
+	case errors.Is(err, statestore.ErrDiskFull):
+		// What was committed is in the changelog: it is restored when there is
+		// space. Until then nothing is decided, for it could not be kept.
+		l.enter(phaseTakingOver, err.Error())
+		l.log.Error("the disk of data-dir is full: free some space, or stop this node so that others take its partitions over", "error", err.Error())
+		return retryDelay(l.failures)
 	case errors.Is(err, ErrFenced):
 		// The group has given some partition of the node to somebody else, who
 		// ended our transaction; its callback will stop that lane. Or another

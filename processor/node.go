@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"rondo/statestore"
@@ -23,7 +22,7 @@ type Node struct {
 	metrics *metrics
 
 	newClient func(...kgo.Opt) (*kgo.Client, error) // for the membership, the fetcher and the lanes
-	disk      vfs.FS                                // of the local store; nil: the machine's
+	store     statestore.Config                     // of the local store, but for folder and log
 	patience  patience
 
 	mu         sync.Mutex // guards what follows; never held across I/O
@@ -81,7 +80,9 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	n.doing("opening the local store")
-	store, err := statestore.Open(statestore.Config{Dir: n.config.DataDir, FS: n.disk, Log: n.log})
+	config := n.store
+	config.Dir, config.Log = n.config.DataDir, n.log
+	store, err := statestore.Open(config)
 	if err != nil {
 		return err
 	}

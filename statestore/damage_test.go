@@ -194,13 +194,34 @@ func TestStoreThatCannotBeReadIsBegunAnew(t *testing.T) {
 type faultyDisk struct {
 	vfs.FS
 	fail  atomic.Pointer[error]
+	slow  atomic.Pointer[blockade]
 	avail atomic.Uint64
+}
+
+// blockade holds up writes until it is told to let them go on.
+type blockade struct {
+	met  chan<- struct{} // capacity 1
+	goOn <-chan struct{}
+}
+
+func (b *blockade) wait() {
+	select {
+	case b.met <- struct{}{}:
+	default:
+	}
+	<-b.goOn
 }
 
 func newFaultyDisk() *faultyDisk {
 	d := &faultyDisk{}
 	d.FS = errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if fail := d.fail.Load(); fail != nil && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && strings.HasSuffix(op.Path, ".sst") {
+		if op.Kind.ReadOrWrite() != errorfs.OpIsWrite || !strings.HasSuffix(op.Path, ".sst") {
+			return nil
+		}
+		if slow := d.slow.Load(); slow != nil {
+			slow.wait()
+		}
+		if fail := d.fail.Load(); fail != nil {
 			return *fail
 		}
 		return nil
@@ -305,5 +326,55 @@ func TestStoreIsNotOpenedOnAFullDisk(t *testing.T) {
 	}
 	if !errors.Is(err, ErrDiskFull) || !strings.Contains(err.Error(), "data/state") {
 		t.Errorf("the message does not say it: %v", err)
+	}
+}
+
+// A change that waits for the memory of earlier ones to be written is refused when
+// the disk turns out to be full: who waits here could not be stopped.
+func TestChangeThatWaitsForMemoryIsRefusedWhenTheDiskIsFull(t *testing.T) {
+	d := newFaultyDisk()
+	writing, goOn := make(chan struct{}, 1), make(chan struct{})
+	d.slow.Store(&blockade{writing, goOn})
+	s := mustOpen(t, d.config())
+	defer mustClose(t, s)
+	p, log := s.Partition(0), &changelog{}
+	refused := make(chan error, 1)
+	go func() {
+		for i := int64(1); ; i++ { // until the memory is used up, and on
+			o := p.Begin()
+			o.Put(fmt.Appendf(nil, "key-%d", i), Entry{Value: bytes.Repeat([]byte("v"), 16<<10)})
+			if err := o.Apply(position(i)); err != nil {
+				refused <- err
+				return
+			}
+		}
+	}()
+	<-writing // a flush has begun
+	awaitFull(t, s)
+	d.breakWith(syscall.ENOSPC)
+	close(goOn)
+	select {
+	case err := <-refused:
+		if !errors.Is(err, ErrDiskFull) {
+			t.Errorf("%v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the change waits for ever")
+	}
+	d.slow.Store(nil)
+	d.mend()
+	awaitWritable(t, s)
+	o := p.Begin()
+	o.Put([]byte("k"), entry("v", 1))
+	commitAndApply(t, o, log)
+}
+
+// awaitFull waits until the store holds as much in memory as it may.
+func awaitFull(t *testing.T, s *Store) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); s.db.Metrics().MemTable.Size < s.memory.max; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("only %d bytes are in memory", s.db.Metrics().MemTable.Size)
+		}
 	}
 }

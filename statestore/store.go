@@ -70,6 +70,8 @@ type Store struct {
 	disk  *disk
 	clock flushClock
 	last  atomic.Pointer[Metrics]
+
+	memory memory
 }
 
 // Open opens the store in a folder, which is made if it is not there. A store
@@ -149,6 +151,8 @@ func open(config Config, dir string) (*Store, error) {
 	if err := s.checkFormat(); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
+	s.memory.max, s.memory.bound = memTablesMax*config.MemTableBytes, s.writable
+	s.memory.measure = func() uint64 { return s.db.Metrics().MemTable.Size }
 	s.disk.opened.Store(true)
 	return s, nil
 }
@@ -174,7 +178,7 @@ func (s *Store) options(config Config) *pebble.Options {
 		DisableWAL:                  true, // the changelog is the log
 		CacheSize:                   config.CacheBytes,
 		MemTableSize:                config.MemTableBytes,
-		MemTableStopWritesThreshold: 4,
+		MemTableStopWritesThreshold: 1000, // never: see memory
 		L0CompactionThreshold:       2,
 		L0StopWritesThreshold:       1000, // slower reads are better than lanes that stand still
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
@@ -211,6 +215,7 @@ func (s *Store) Partition(number int32) *Partition { return newPartition(s, numb
 func (s *Store) Close() error {
 	flushing := s.flush()
 	s.disk.close()
+	s.memory.close()
 	if err := errors.Join(flushing, s.db.Close(), s.lock.Close()); err != nil {
 		return fmt.Errorf("close the local state %s: %w", s.dir, err)
 	}

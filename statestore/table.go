@@ -170,7 +170,7 @@ func (b *TableBatch) keep(err error) {
 func (b *TableBatch) Commit() error {
 	err := b.err
 	if err == nil {
-		err = b.table.store.writable()
+		err = b.table.store.memory.take(b.batch.Len())
 	}
 	if err == nil {
 		err = b.batch.Commit(pebble.NoSync)

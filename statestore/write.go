@@ -109,7 +109,7 @@ func (w *write) finish() error {
 	if err := w.index(); err != nil {
 		return w.abandon(err)
 	}
-	if err := w.partition.store.writable(); err != nil {
+	if err := w.partition.store.memory.take(w.batch.Len()); err != nil {
 		return w.abandon(err)
 	}
 	if err := w.batch.Commit(pebble.NoSync); err != nil {
