@@ -17,4 +17,7 @@ const (
 	HeaderDeadPrefix = "__rondo.errors."
 	// HeaderReplay marks a record that was replayed: the dead letter that it was.
 	HeaderReplay = "rondo-replay"
+	// HeaderReplayed is on a record among the dead letters that is none: it marks
+	// the dead letter that it names as replayed, and is written with the replay.
+	HeaderReplayed = "rondo-replayed"
 )

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -98,15 +99,21 @@ type shownLetter struct {
 	Bytes    int       `json:"bytes"` // of the payload
 	Left     string    `json:"incomplete,omitempty"`
 	Replayed string    `json:"replayed,omitempty"` // this was a replay of that dead letter already
+
+	ReplayedAt *time.Time `json:"replayed_at,omitempty"` // when this one was replayed last
 }
 
 func showLetters(w io.Writer, asJSON bool, found []audit.DeadLetter) error {
 	var rows []shownLetter
 	for _, d := range found {
-		rows = append(rows, shownLetter{
+		row := shownLetter{
 			d.Coordinates(), d.At, d.Reason, d.Text, d.SourceCoordinates(), string(d.Record.Key), d.Workflow, d.Instance,
-			len(d.Record.Value), d.Incomplete, d.Replayed,
-		})
+			len(d.Record.Value), d.Incomplete, d.Replayed, nil,
+		}
+		if !d.ReplayedAt.IsZero() {
+			row.ReplayedAt = &d.ReplayedAt
+		}
+		rows = append(rows, row)
 	}
 	if asJSON {
 		return printLines(w, rows)
@@ -117,6 +124,9 @@ func showLetters(w io.Writer, asJSON bool, found []audit.DeadLetter) error {
 		text := r.Text
 		if r.Replayed != "" {
 			text = "(a replay of " + r.Replayed + ") " + text
+		}
+		if r.ReplayedAt != nil {
+			text = "(replayed at " + moment(r.ReplayedAt) + ") " + text
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Letter, moment(&r.At), r.Reason, r.Source, dash(r.Workflow), dash(r.Instance), text)
 	}
@@ -141,12 +151,15 @@ filters, or all with --all. Those whose payload was left out are read from where
 they stood, if they are still there.
 
 What came from the application's own inbox (operators' acts) is replayed only
-if its LETTER is named. Dead letters stay where they are: whoever replays twice
-sends twice, and only messages with an id, or calls, tell the difference.`,
+if its LETTER is named. Dead letters stay where they are; a mark beside each, in
+one transaction with the replay, says that it was replayed. So each is replayed
+once, also if the command is cut off and run again, unless --again asks for more:
+then only messages with an id, or calls, tell the difference.`,
 	}
 	application := addApplicationFlags(cmd)
 	filter := addLetterFilter(cmd)
 	all := cmd.Flags().Bool("all", false, "replay all")
+	again := cmd.Flags().Bool("again", false, "also those that were replayed before")
 	dry := cmd.Flags().Bool("dry-run", false, "say what would be replayed, and replay nothing")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 && filter.empty() && !*all {
@@ -173,21 +186,27 @@ sends twice, and only messages with an id, or calls, tell the difference.`,
 		if *dry {
 			return showLetters(cmd.OutOrStdout(), false, found)
 		}
-		return replay(ctx, cfg, found, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		return replay(ctx, cfg, found, *again, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	return cmd
 }
 
-// replay writes dead letters back; exit code 1 says that one could not be.
-func replay(ctx context.Context, cfg processor.Config, letters []audit.DeadLetter, stdout, stderr io.Writer) error {
+// replay writes dead letters back; exit code 1 says that one could not be. That one
+// was replayed before is no failure: it is as it was to be.
+func replay(ctx context.Context, cfg processor.Config, letters []audit.DeadLetter, again bool, stdout, stderr io.Writer) error {
 	sender, err := operate.NewSender(cfg)
 	if err != nil {
 		return err
 	}
 	defer sender.Close()
-	done, left := 0, 0
-	err = sender.Replay(ctx, letters, func(d audit.DeadLetter, to operate.Written, err error) {
-		if err != nil {
+	done, before, left := 0, 0, 0
+	err = sender.Replay(ctx, letters, again, func(d audit.DeadLetter, to operate.Written, err error) {
+		switch {
+		case errors.Is(err, operate.ErrReplayed):
+			before++
+			fmt.Fprintf(stderr, "%s %v; --again replays it again\n", d.Coordinates(), err)
+			return
+		case err != nil:
 			left++
 			fmt.Fprintf(stderr, "%s not replayed: %v\n", d.Coordinates(), err)
 			return
@@ -195,6 +214,9 @@ func replay(ctx context.Context, cfg processor.Config, letters []audit.DeadLette
 		done++
 		fmt.Fprintf(stdout, "%s replayed to %s\n", d.Coordinates(), to)
 	})
+	if before > 0 {
+		fmt.Fprintf(stdout, "%d replayed before, ", before)
+	}
 	fmt.Fprintf(stdout, "%d replayed, %d not\n", done, left)
 	if err == nil && left > 0 {
 		return said(exitFailed)

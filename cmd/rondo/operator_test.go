@@ -199,8 +199,11 @@ func TestDeadLettersAreListedAndReplayed(t *testing.T) {
 		if r.code != exitDone || !strings.HasPrefix(r.stdout, letter+" replayed to "+app+".orders/1/") || !strings.HasSuffix(r.stdout, "1 replayed, 0 not\n") {
 			t.Fatalf("replay: %+v", r)
 		}
+		if r := rondo(t, "dlq", "replay", letter); r.code != exitDone || r.stdout != "1 replayed before, 0 replayed, 0 not\n" || !strings.Contains(r.stderr, letter+" was replayed before, at ") {
+			t.Errorf("the same again: %+v", r)
+		}
 		second := letters(2) // it cannot be used now either, and says what it was
-		if len(second) != 2 || second[1]["replayed"] != letter {
+		if len(second) != 2 || second[1]["replayed"] != letter || second[0]["replayed_at"] == nil || second[1]["replayed_at"] != nil {
 			t.Fatalf("after the replay: %v", second)
 		}
 		checkReplayed(t, cluster, app, letter)

@@ -28,7 +28,8 @@ type DeadLetter struct {
 	// Incomplete says why Record is not what stood there: it was left out, or
 	// written in another form. "" if it is.
 	Incomplete string
-	Replayed   string // the dead letter that was replayed into this record; "" if none
+	Replayed   string    // the dead letter that was replayed into this record; "" if none
+	ReplayedAt time.Time // when this one was replayed last; zero: never
 
 	Record *kgo.Record // of the dead letters' topic
 }
@@ -49,7 +50,11 @@ func (d DeadLetter) SourceCoordinates() string {
 // offset. since is a time before which none is looked for; zero: all.
 func DeadLetters(ctx context.Context, cfg processor.Config, since time.Time, keep func(DeadLetter) bool) ([]DeadLetter, error) {
 	var out []DeadLetter
+	replayed := Replays{}
 	err := scan(ctx, cfg, stretch{topic: cfg.OwnTopics().DeadLetters, since: since}, func(record *kgo.Record) error {
+		if replayed.take(record) {
+			return nil
+		}
 		d, err := deadLetterOf(record)
 		if err != nil {
 			return fmt.Errorf("dead letter %s/%d/%d: %w", record.Topic, record.Partition, record.Offset, err)
@@ -59,7 +64,46 @@ func DeadLetters(ctx context.Context, cfg processor.Config, since time.Time, kee
 		}
 		return nil
 	})
+	for i := range out {
+		out[i].ReplayedAt = replayed[out[i].Coordinates()]
+	}
 	return out, err
+}
+
+// Replays say when dead letters were replayed last, by their coordinates. The marks
+// stand in the dead letter's partition behind it, so they are kept as long as it is.
+type Replays map[string]time.Time
+
+// ReadReplays reads all that there are now.
+func ReadReplays(ctx context.Context, cfg processor.Config) (Replays, error) {
+	out := Replays{}
+	return out, scan(ctx, cfg, stretch{topic: cfg.OwnTopics().DeadLetters}, func(record *kgo.Record) error {
+		out.take(record)
+		return nil
+	})
+}
+
+// take notes a mark; false if the record is none.
+func (r Replays) take(record *kgo.Record) bool {
+	letter, is := markOf(record)
+	if is {
+		r[letter] = record.Timestamp.UTC()
+	}
+	return is
+}
+
+// markOf returns the dead letter that a record marks as replayed; false if it marks
+// none.
+func markOf(record *kgo.Record) (letter string, is bool) {
+	for _, h := range record.Headers {
+		switch h.Key {
+		case processor.HeaderReplayed:
+			letter, is = string(h.Value), true
+		case processor.HeaderDeadReason:
+			return "", false
+		}
+	}
+	return letter, is
 }
 
 func deadLetterOf(record *kgo.Record) (DeadLetter, error) {

@@ -2,12 +2,14 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"rondo/internal/audit"
@@ -63,15 +65,20 @@ func TestReplayReadsWhatWasLeftOut(t *testing.T) {
 				Record: &kgo.Record{Headers: []kgo.RecordHeader{{Key: processor.HeaderDeadReason, Value: []byte("held-limit")}}},
 			}
 		}
-		sender, err := NewSender(processor.Config{App: "shop", Brokers: cluster.Addrs}.WithDefaults())
+		cfg := processor.Config{App: kafkatest.Unique(t, "shop"), Brokers: cluster.Addrs}.WithDefaults()
+		if _, err := kadm.NewClient(client).CreateTopic(ctx, 4, 1, nil, cfg.OwnTopics().DeadLetters); err != nil {
+			t.Fatal(err)
+		}
+		sender, err := NewSender(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer sender.Close()
 		var told []string
-		err = sender.Replay(ctx, []audit.DeadLetter{letter(99), letter(large.Offset)}, func(d audit.DeadLetter, to Written, err error) {
+		tell := func(d audit.DeadLetter, to Written, err error) {
 			told = append(told, fmt.Sprintf("%s %v %v", d.Coordinates(), to.Offset, err != nil))
-		})
+		}
+		err = sender.Replay(ctx, []audit.DeadLetter{letter(99), letter(large.Offset)}, false, tell)
 		if err != nil || strings.Join(told, ", ") != "3/109 0 true, 3/11 2 false" {
 			t.Fatalf("%v: %v", told, err)
 		}
@@ -80,6 +87,92 @@ func TestReplayReadsWhatWasLeftOut(t *testing.T) {
 		if len(records) != 1 || string(records[0].Value) != string(large.Value) || len(records[0].Headers) != 2 ||
 			records[0].Headers[1].Key != processor.HeaderReplay || string(records[0].Headers[1].Value) != "3/11" {
 			t.Errorf("replayed %+v", records)
+		}
+	})
+}
+
+// A dead letter is replayed once, also by one that has ended in the middle of it and
+// is run again; and as often as somebody wants it again.
+func TestEachDeadLetterIsReplayedOnce(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, cluster *kafkatest.Cluster) {
+		cfg := processor.Config{App: kafkatest.Unique(t, "shop"), Brokers: cluster.Addrs, TransactionTimeout: 5 * time.Second}.WithDefaults()
+		topic, client := cluster.Topic(t, "orders", 1), cluster.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := kadm.NewClient(client).CreateTopic(ctx, 1, 1, nil, cfg.OwnTopics().DeadLetters); err != nil {
+			t.Fatal(err)
+		}
+		const n = 3
+		for i := range n {
+			letter := &kgo.Record{Topic: cfg.OwnTopics().DeadLetters, Value: fmt.Appendf(nil, "v%d", i), Headers: []kgo.RecordHeader{
+				{Key: processor.HeaderDeadReason, Value: []byte("undecodable")}, {Key: processor.HeaderDeadTopic, Value: []byte(topic)},
+				{Key: processor.HeaderDeadPartition, Value: []byte("0")}, {Key: processor.HeaderDeadOffset, Value: []byte("7")}}}
+			if err := client.ProduceSync(ctx, letter).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list := func() []audit.DeadLetter {
+			letters, err := audit.DeadLetters(ctx, cfg, time.Time{}, func(audit.DeadLetter) bool { return true })
+			if err != nil || len(letters) != n {
+				t.Fatalf("%d dead letters, %v", len(letters), err)
+			}
+			return letters
+		}
+		letters := list()
+		replay := func(again bool) (replayed, before int) {
+			sender, err := NewSender(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sender.Close()
+			if err := sender.Replay(ctx, letters, again, func(_ audit.DeadLetter, _ Written, err error) {
+				switch {
+				case err == nil:
+					replayed++
+				case errors.Is(err, ErrReplayed):
+					before++
+				default:
+					t.Error(err)
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return replayed, before
+		}
+		// One that ends before its transaction does.
+		dying := cluster.Client(t, kgo.TransactionalID(cfg.App+"-replays"))
+		if err := dying.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		mark := &kgo.Record{Topic: cfg.OwnTopics().DeadLetters, Headers: []kgo.RecordHeader{{Key: processor.HeaderReplayed, Value: []byte("0/1")}}}
+		if err := dying.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: []byte("v1")}, mark).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []struct {
+			again            bool
+			replayed, before int
+		}{{false, n, 0}, {false, 0, n}, {true, n, 0}} {
+			if replayed, before := replay(want.again); replayed != want.replayed || before != want.before {
+				t.Errorf("time %d: %d replayed, %d replayed before", i, replayed, before)
+			}
+		}
+		for _, d := range list() {
+			if d.ReplayedAt.IsZero() {
+				t.Errorf("%s does not say that it was replayed", d.Coordinates())
+			}
+		}
+		reader := cluster.Client(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+		seen := map[string]int{}
+		for sum := 0; sum < 2*n && ctx.Err() == nil; {
+			for _, r := range reader.PollFetches(ctx).Records() {
+				seen[string(r.Value)]++
+				sum++
+			}
+		}
+		for i := range n {
+			if seen[fmt.Sprintf("v%d", i)] != 2 {
+				t.Errorf("replayed %v", seen)
+			}
 		}
 	})
 }
