@@ -27,7 +27,7 @@ func (s *Store) ID() string { return s.id }
 // identify returns the name of a folder that is locked, choosing one if it has none.
 func identify(config Config) (string, error) {
 	path := config.FS.PathJoin(config.Dir, identityFile)
-	id, err := readIdentity(config.FS, path)
+	id, err := readText(config.FS, path)
 	if err == nil && identityForm.MatchString(id) {
 		return id, nil
 	}
@@ -35,7 +35,7 @@ func identify(config Config) (string, error) {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
 	id = randomIdentity()
-	if err := writeIdentity(config.FS, path, id); err != nil {
+	if err := writeText(config.FS, path, id); err != nil {
 		return "", fmt.Errorf("write %s: %w", path, err)
 	}
 	return id, nil
@@ -47,7 +47,7 @@ func randomIdentity() string {
 	return hex.EncodeToString(random[:])
 }
 
-func readIdentity(files vfs.FS, path string) (string, error) {
+func readText(files vfs.FS, path string) (string, error) {
 	f, err := files.Open(path)
 	if err != nil {
 		return "", err
@@ -57,8 +57,8 @@ func readIdentity(files vfs.FS, path string) (string, error) {
 	return string(text), err
 }
 
-// writeIdentity makes the file appear whole or not at all.
-func writeIdentity(files vfs.FS, path, id string) error {
+// writeText makes the file appear whole or not at all.
+func writeText(files vfs.FS, path, id string) error {
 	draft := path + ".new"
 	f, err := files.Create(draft, vfs.WriteCategoryUnspecified)
 	if err != nil {

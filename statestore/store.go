@@ -12,6 +12,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"rondo/internal/holder"
 )
 
 // Config says where a store is and how much memory it may use.
@@ -112,10 +114,18 @@ func lockFolder(config Config) (io.Closer, error) {
 	}
 	lock, err := pebble.LockDirectory(config.Dir, config.FS)
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w; is another process using it? Give every node a data-dir of its own", config.Dir, err)
+		written, unread := readText(config.FS, holderPath(config))
+		return nil, fmt.Errorf("%s is in use by %s: stop it, or give this node a data-dir of its own (%w)",
+			config.Dir, holder.Of([]byte(written), unread), err)
+	}
+	if err := writeText(config.FS, holderPath(config), holder.Text()); err != nil {
+		config.Log.Debug("who finds the folder locked will not know by whom", "dir", config.Dir, "error", err.Error())
 	}
 	return lock, nil
 }
+
+// holderPath is where the process that has locked the folder says who it is.
+func holderPath(config Config) string { return config.FS.PathJoin(config.Dir, "holder") }
 
 func openOrBeginAnew(config Config, dir string) (*Store, error) {
 	s, err := open(config, dir)

@@ -2,6 +2,8 @@ package statestore
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -223,7 +225,8 @@ func TestStoreInUseIsNotOpenedAgain(t *testing.T) {
 		mustClose(t, second)
 		t.Fatal("two stores in one folder")
 	}
-	if !strings.Contains(err.Error(), "another process") || !strings.Contains(err.Error(), dir) {
+	if !strings.HasPrefix(err.Error(), fmt.Sprintf("%s is in use by process %d (statestore.test), since ", dir, os.Getpid())) ||
+		!strings.Contains(err.Error(), "stop it, or give this node a data-dir of its own") {
 		t.Errorf("the message does not say it: %v", err)
 	}
 }

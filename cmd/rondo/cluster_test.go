@@ -372,7 +372,7 @@ func TestDevSaysThatItsPortIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := rondo(t, "dev", "--port", port)
-	if r.code != exitUsage || !strings.HasSuffix(r.stderr, "--port 0 takes any free port, --data another folder\n") {
+	if r.code != exitUsage || !strings.HasSuffix(r.stderr, "perhaps by another rondo dev; --port 0 takes any free port, and is shown at the start\n") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -93,7 +93,7 @@ func (d *dev) run(ctx context.Context) error {
 	d.nameApplication()
 	broker, err := devbroker.Start(devbroker.Config{DataDir: filepath.Join(d.data, "broker"), Port: d.port, Log: d.stderr})
 	if err != nil {
-		return usageError(fmt.Errorf("%w; --port 0 takes any free port, --data another folder", err))
+		return d.explainBroker(err)
 	}
 	defer broker.Close()
 	d.cfg = processor.Config{
@@ -114,6 +114,17 @@ func (d *dev) run(ctx context.Context) error {
 	group.Go(func() error { return d.node(running) })
 	group.Go(func() error { return d.watch(running) })
 	return unlessStopped(ctx, group.Wait())
+}
+
+// explainBroker says what to do where the broker cannot start.
+func (d *dev) explainBroker(err error) error {
+	switch {
+	case errors.Is(err, devbroker.ErrInUse):
+		return usageError(fmt.Errorf("%w: stop that one; or, to run beside it, --data OTHER-FOLDER --port 0 --http 127.0.0.1:0", err))
+	case errors.Is(err, syscall.EADDRINUSE):
+		return usageError(fmt.Errorf("%w: perhaps by another rondo dev; --port 0 takes any free port, and is shown at the start", err))
+	}
+	return usageError(err)
 }
 
 // nameApplication takes the name that the operators' commands take, so that they

@@ -374,6 +374,11 @@ func TestDevSaysWhatIsNotThere(t *testing.T) {
 	if other.code != exitUsage || !strings.HasSuffix(other.stderr, "is in use by another program, perhaps another rondo dev: choose another address with --http, or --http off\n") {
 		t.Errorf("%+v", other)
 	}
+	same := rondo(t, "dev", "--port", "0")
+	if same.code != exitUsage || !strings.Contains(same.stderr, "folder .rondo/broker, by process ") ||
+		!strings.HasSuffix(same.stderr, "stop that one; or, to run beside it, --data OTHER-FOLDER --port 0 --http 127.0.0.1:0\n") {
+		t.Errorf("a second one on the same folder: %+v", same)
+	}
 	d.end(t)
 }
 

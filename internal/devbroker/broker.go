@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"rondo/internal/holder"
 )
 
 // Config says where a broker listens and what it keeps. The zero value is a
@@ -135,10 +137,25 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, err
 	}
 	if err := claim(lock); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("folder %s is in use by another broker: stop it, or give another folder", dir)
+		written, unread := io.ReadAll(io.LimitReader(lock, 1024))
+		return nil, errors.Join(fmt.Errorf("%w: folder %s, by %s", ErrInUse, dir, holder.Of(written, unread)), lock.Close())
+	}
+	if err := writeHolder(lock); err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
 	return lock, nil
+}
+
+// ErrInUse is a folder that another broker has.
+var ErrInUse = errors.New("in use by another broker")
+
+// writeHolder says in the file that is the lock who has it.
+func writeHolder(lock *os.File) error {
+	if err := lock.Truncate(0); err != nil {
+		return err
+	}
+	_, err := lock.WriteString(holder.Text() + "\n")
+	return err
 }
 
 func release(lock *os.File) {

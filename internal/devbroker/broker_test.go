@@ -2,7 +2,10 @@ package devbroker_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +79,7 @@ func TestBrokerRefusesAFolderInUse(t *testing.T) {
 	dir := t.TempDir()
 	start(t, devbroker.Config{DataDir: dir})
 	_, err := devbroker.Start(devbroker.Config{DataDir: dir})
-	if err == nil || !strings.Contains(err.Error(), "in use by another broker") {
+	if !errors.Is(err, devbroker.ErrInUse) || !strings.Contains(err.Error(), fmt.Sprintf("folder %s, by process %d (devbroker.test), since ", dir, os.Getpid())) {
 		t.Errorf("a second broker on the folder: %v", err)
 	}
 }
