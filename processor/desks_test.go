@@ -35,6 +35,7 @@ func TestScheduleIsToldAgainAfterAnAbortAndOnceOtherwise(t *testing.T) {
 	shared := tn.lane.shared
 	shared.catalog, shared.tables = &Catalog{}, newTables(shared)
 	shared.metrics = newMetrics(prometheus.NewRegistry())
+	shared.cluster.facts = map[string]topicFacts{shared.topics.History: {partitions: 4, maxMessageBytes: 1 << 20}}
 	known := func(plan *topology.Plan) {
 		shared.catalog.set.Store(&definitionSet{newest: map[string]*topology.Plan{plan.Definition().Name: plan}, standing: standingDesks([]*topology.Plan{plan})})
 	}
