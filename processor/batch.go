@@ -249,13 +249,22 @@ func (b *batch) weigh(to input, bytes, maxMessageBytes int) {
 // lanes of the node have ready. Errors are those of Txn.Commit.
 func (b *batch) commit(ctx context.Context) error {
 	member := b.tenure.lane.identity()
+	if err := b.complete(member); err != nil {
+		return err
+	}
+	if err := b.tenure.lane.by.commit(ctx, b.out, b.offsets(), member); err != nil {
+		return fmt.Errorf("partition %d: %w", b.tenure.lane.partition, err)
+	}
+	return nil
+}
+
+// complete adds what is written of the batch as a whole: the progress of the
+// member that decided it, and the changes to the state.
+func (b *batch) complete(member Member) error {
 	if err := b.writeProgress(member); err != nil {
 		return err
 	}
 	b.writeChangelog()
-	if err := b.tenure.lane.by.commit(ctx, b.out, b.offsets(), member); err != nil {
-		return fmt.Errorf("partition %d: %w", b.tenure.lane.partition, err)
-	}
 	return nil
 }
 

@@ -85,9 +85,9 @@ type variant struct {
 }
 
 func openVariant(b *testing.B, cluster *kafkatest.Cluster, kind loop.Kind, partitions, rings int) *variant {
-	ctx, cancel := context.WithCancel(context.Background())
-	b.Cleanup(cancel)
 	v := &variant{lab: openLab(b, cluster, partitions), name: fmt.Sprintf("%d-rings", rings), seen: make(map[string][]figures)}
+	ctx, cancel := context.WithCancel(context.Background())
+	b.Cleanup(cancel) // before the lab's client is closed
 	spec := v.spec(kind, rings)
 	spec.StatsEvery = loop.Duration(50 * time.Millisecond)
 	text, err := json.Marshal(spec)
