@@ -55,6 +55,22 @@ demo-check: build ## the demos, checked: the checkout with kills on the embedded
 bench: ## benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./topology/... ./schemas ./statestore
 
+.PHONY: bench-check
+bench-check: ## whether the benchmarks cost more than the baseline: allocations, and times by a reference's
+	$(GO) run ./internal/benchcheck
+
+.PHONY: bench-allocs
+bench-allocs: ## the same of allocations alone, which no load disturbs
+	$(GO) run ./internal/benchcheck -allocs
+
+.PHONY: bench-baseline
+bench-baseline: ## write that baseline anew; commit it with the reason
+	$(GO) run ./internal/benchcheck -write
+
+.PHONY: bench-rings
+bench-rings: ## ways to share transaction rings between partitions, on real Kafka; half an hour
+	$(GO) test -run '^$$' -bench Rings -benchtime 5x -timeout 60m ./internal/bench/loop
+
 .PHONY: bench-ring
 bench-ring: ## the transaction ring beside kgo's GroupTransactSession, on real Kafka
 	$(GO) test -run '^$$' -bench Ring -benchtime 1x -timeout 15m ./processor

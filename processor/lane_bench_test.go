@@ -33,7 +33,8 @@ func BenchmarkLane(b *testing.B) {
 		b.Run(fmt.Sprintf("call5/keys-%d", keys), func(b *testing.B) {
 			l := newBenchLane(b)
 			b.ReportAllocs()
-			inLane, next := time.Duration(0), 0
+			l.workflows(0, 100) // what is made once is made
+			inLane, next := time.Duration(0), 100
 			for b.Loop() {
 				inLane += l.workflows(next, keys)
 				next += keys

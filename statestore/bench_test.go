@@ -95,10 +95,40 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
+// BenchmarkOverlay stages changes of instances, reads them back, and drops them:
+// a batch that is aborted.
+func BenchmarkOverlay(b *testing.B) {
+	p := openBench(b).Partition(0)
+	fillBench(b, p, 1000)
+	keys, value := make([][]byte, 100), benchValue(1)
+	for i := range keys {
+		keys[i] = benchKey(i)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		o := p.Begin()
+		for i, key := range keys {
+			o.Put(key, Entry{value, int64(1_700_000_030_000 + i)})
+		}
+		n := 0
+		for range o.Changes() {
+			n++
+		}
+		if n != len(keys) {
+			b.Fatal(n)
+		}
+		o.Discard()
+	}
+}
+
 // BenchmarkRestore reads a changelog in which one record of four replaces an
 // earlier one, into an empty partition, and over what is there.
-func BenchmarkRestore(b *testing.B) {
-	const n = 400_000
+func BenchmarkRestore(b *testing.B) { benchmarkRestore(b, 400_000) }
+
+// BenchmarkRestoreSome is the same with few records.
+func BenchmarkRestoreSome(b *testing.B) { benchmarkRestore(b, 4_000) }
+
+func benchmarkRestore(b *testing.B, n int) {
 	keys, values := make([][]byte, n), make([][]byte, 256)
 	for i := range keys {
 		keys[i] = benchKey(i % (n * 3 / 4))
@@ -113,7 +143,7 @@ func BenchmarkRestore(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		if err := r.Flush(position(n)); err != nil {
+		if err := r.Flush(position(int64(n))); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -136,8 +166,13 @@ func BenchmarkRestore(b *testing.B) {
 
 // BenchmarkTimers fires a million armed timers in portions and arms others
 // behind them, as a lane does.
-func BenchmarkTimers(b *testing.B) {
-	const n = 1_000_000
+func BenchmarkTimers(b *testing.B) { benchmarkTimers(b, 1_000_000) }
+
+// BenchmarkTimersSome is the same with few timers.
+func BenchmarkTimersSome(b *testing.B) { benchmarkTimers(b, 4_000) }
+
+func benchmarkTimers(b *testing.B, n int) {
+	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
 		p := openBench(b).Partition(0)
