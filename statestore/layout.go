@@ -38,6 +38,11 @@ func (p prefix) key(buf []byte, rest []byte) []byte {
 	return append(append(buf, p[:]...), rest...)
 }
 
+// keyOf is key for a timer.
+func (p prefix) keyOf(buf []byte, t timerKey) []byte {
+	return append(append(buf, p[:]...), t...)
+}
+
 // end is the first key behind the prefix.
 func (p prefix) end() []byte {
 	p[4]++

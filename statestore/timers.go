@@ -21,8 +21,9 @@ type timerKey string
 const dueBytes = 8
 
 func newTimerKey(due int64, key []byte) timerKey {
-	out := make([]byte, 0, dueBytes+len(key))
-	out = binary.BigEndian.AppendUint64(out, uint64(due)^1<<63) // negative times stay before positive ones
+	// Longer ones take memory of their own.
+	var usual [128]byte
+	out := binary.BigEndian.AppendUint64(usual[:0], uint64(due)^1<<63) // negative times stay before positive ones
 	return timerKey(append(out, key...))
 }
 

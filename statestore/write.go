@@ -46,12 +46,16 @@ func (w *write) change(before int64, c change) error {
 // index adds the changes of the timers index.
 func (w *write) index() error {
 	for _, t := range w.gone {
-		if err := w.batch.Delete(w.partition.timers.key(nil, []byte(t)), nil); err != nil {
+		op := w.batch.DeleteDeferred(prefixBytes + len(t))
+		w.partition.timers.keyOf(op.Key[:0], t)
+		if err := op.Finish(); err != nil {
 			return err
 		}
 	}
 	for _, t := range w.armed {
-		if err := w.batch.Set(w.partition.timers.key(nil, []byte(t)), nil, nil); err != nil {
+		op := w.batch.SetDeferred(prefixBytes+len(t), 0)
+		w.partition.timers.keyOf(op.Key[:0], t)
+		if err := op.Finish(); err != nil {
 			return err
 		}
 	}

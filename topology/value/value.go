@@ -124,10 +124,16 @@ func (m *Map) With(key string, v Value) *Map {
 		vals[i] = v
 		return &Map{keys: m.keys, vals: vals}
 	}
-	return &Map{
-		keys: slices.Insert(slices.Clone(m.keys), i, key),
-		vals: slices.Insert(slices.Clone(m.vals), i, v),
-	}
+	return &Map{keys: inserted(m.keys, i, key), vals: inserted(m.vals, i, v)}
+}
+
+// inserted returns a new slice like s with v at i.
+func inserted[T any](s []T, i int, v T) []T {
+	out := make([]T, len(s)+1)
+	copy(out, s[:i])
+	out[i] = v
+	copy(out[i+1:], s[i:])
+	return out
 }
 
 // Without returns a Map like m that has no entry under key.
