@@ -25,6 +25,7 @@ type batch struct {
 	overlay *statestore.Overlay
 	staged  map[string]cached // by store key: the next states; a zero one: it is forgotten
 	out     []*kgo.Record
+	seen    decodedBy     // of the record that is being decided
 	load    map[input]int // bytes in out by the partition that they go to
 	bytes   int           // of all of them
 	heavy   bool          // some partition has as much as one produce batch should hold, or all together as much as a transaction
@@ -307,15 +308,21 @@ func (b *batch) writeProgress(member Member) error {
 
 // writeChangelog turns the staged changes into changelog records.
 func (b *batch) writeChangelog() {
+	records := make([]kgo.Record, b.overlay.Len())
+	dues := make([]kgo.RecordHeader, b.overlay.Len())
+	at := 0
 	for key, entry := range b.overlay.Changes() {
-		record := &kgo.Record{Topic: b.tenure.lane.shared.topics.Changelog, Partition: b.tenure.lane.partition, Key: key}
+		record := &records[at]
+		record.Topic, record.Partition, record.Key = b.tenure.lane.shared.topics.Changelog, b.tenure.lane.partition, key
 		if entry != nil {
 			record.Value = entry.Value
 			if entry.Due != 0 {
-				record.Headers = []kgo.RecordHeader{{Key: dueHeader, Value: strconv.AppendInt(nil, entry.Due, 10)}}
+				dues[at] = kgo.RecordHeader{Key: dueHeader, Value: strconv.AppendInt(nil, entry.Due, 10)}
+				record.Headers = dues[at : at+1 : at+1]
 			}
 		}
 		b.add(record, b.tenure.changelog.maxMessageBytes)
+		at++
 	}
 }
 

@@ -88,7 +88,7 @@ func (b *batch) consumeSource(ctx context.Context, record *kgo.Record) error {
 // records cannot be compiled by this node: passing over them would lose them.
 func (b *batch) awaitReaders(ctx context.Context, topic string) error {
 	catalog := b.tenure.lane.shared.catalog
-	_, err := waitFor(ctx, b.tenure.lane, "a definition that reads "+topic, func() (struct{}, error) {
+	_, err := waitFor(ctx, b.tenure.lane, func() string { return "a definition that reads " + topic }, func() (struct{}, error) {
 		return struct{}{}, catalog.Blocked(topic)
 	})
 	return err
@@ -139,9 +139,9 @@ type versionMatch struct {
 // ordered by workflow, newest version first.
 func (b *batch) match(ctx context.Context, record *kgo.Record, routes []Route) ([]matched, error) {
 	var out []matched
-	decoded := decodedBy{}
+	b.seen.forget()
 	for _, route := range routes {
-		payload, ok, err := b.decode(ctx, &decoded, route.Reader, record)
+		payload, ok, err := b.decode(ctx, &b.seen, route.Reader, record)
 		if err != nil {
 			return nil, err
 		}
@@ -217,6 +217,12 @@ type decodedBy struct {
 	records []*topology.Record // nil: of a type that the reader does not know
 }
 
+// forget begins with another record.
+func (d *decodedBy) forget() {
+	clear(d.records)
+	d.readers, d.records = d.readers[:0], d.records[:0]
+}
+
 // decode returns the record as expressions see it; false if its type is none
 // of the reader's. A registry that does not answer is waited for.
 func (b *batch) decode(ctx context.Context, seen *decodedBy, reader *schemas.Reader, record *kgo.Record) (*topology.Record, bool, error) {
@@ -253,7 +259,7 @@ func (b *batch) decodeWaiting(ctx context.Context, reader *schemas.Reader, raw s
 		known   bool
 		fatal   error
 	}
-	r, err := waitFor(ctx, b.tenure.lane, "the schema registry", func() (result, error) {
+	r, err := waitFor(ctx, b.tenure.lane, func() string { return "the schema registry" }, func() (result, error) {
 		if types, sure := reader.Types(raw); sure && !reader.Knows(types, raw) {
 			return result{}, nil
 		}
@@ -316,7 +322,7 @@ func (b *batch) rested(ctx context.Context, to topology.Address) (*topology.Inst
 // for: to pass over the input would lose what it begins.
 func (b *batch) newest(ctx context.Context, workflow string) (*topology.Plan, error) {
 	catalog := b.tenure.lane.shared.catalog
-	return waitFor(ctx, b.tenure.lane, "the newest version of definition "+workflow, func() (*topology.Plan, error) {
+	return waitFor(ctx, b.tenure.lane, func() string { return "the newest version of definition " + workflow }, func() (*topology.Plan, error) {
 		plan, _ := catalog.Newest(workflow)
 		return plan, catalog.unusable(workflow)
 	})
@@ -334,7 +340,7 @@ func (b *batch) decide(ctx context.Context, plan *topology.Plan, to topology.Add
 // them was not read to its end the lane waits, loudly.
 func (b *batch) decideWithTables(ctx context.Context, plan *topology.Plan, to topology.Address, instance *topology.Instance, in topology.Input) (topology.Decision, error) {
 	tables := b.tenure.lane.shared.tables
-	found, err := waitFor(ctx, b.tenure.lane, "the tables of "+plan.Definition().Name, func() (*rows, error) { return tables.rowsFor(plan) })
+	found, err := waitFor(ctx, b.tenure.lane, func() string { return "the tables of " + plan.Definition().Name }, func() (*rows, error) { return tables.rowsFor(plan) })
 	if err != nil {
 		return topology.Decision{}, err
 	}
@@ -426,7 +432,7 @@ func (b *batch) syncDefinitions(ctx context.Context, record *kgo.Record) error {
 		return nil
 	}
 	inbox := inputOf(record)
-	_, err := waitFor(ctx, t.lane, "the definitions by which "+coordinates(record)+" was written", func() (struct{}, error) {
+	_, err := waitFor(ctx, t.lane, func() string { return "the definitions by which " + coordinates(record) + " was written" }, func() (struct{}, error) {
 		ends, err := t.lane.shared.cluster.highWatermarks(ctx, []input{inbox})
 		if err != nil {
 			return struct{}{}, err
@@ -513,7 +519,9 @@ func (b *batch) migrationTarget(ctx context.Context, message schemas.Inbox, reco
 			return nil, nil, err
 		}
 	}
-	what := fmt.Sprintf("definition %s version %s", message.Workflow, VersionText(int(version)))
+	what := func() string {
+		return fmt.Sprintf("definition %s version %s", message.Workflow, VersionText(int(version)))
+	}
 	plan, err := waitFor(ctx, b.tenure.lane, what, func() (*topology.Plan, error) {
 		plan, _ := catalog.Plan(message.Workflow, int(version))
 		return plan, catalog.unusableVersion(message.Workflow, int(version))
@@ -598,7 +606,7 @@ func (b *batch) continueOwed(ctx context.Context, storeKey string) error {
 // planOf returns the plan of an instance. One that this node does not know (yet) is
 // waited for, loudly: an input for it is nowhere else.
 func (b *batch) planOf(ctx context.Context, instance *topology.Instance) (*topology.Plan, error) {
-	what := "definition " + definitionOf(instance)
+	what := func() string { return "definition " + definitionOf(instance) }
 	return waitFor(ctx, b.tenure.lane, what, func() (*topology.Plan, error) {
 		plan, ok := b.knownPlan(instance)
 		if !ok {
@@ -629,8 +637,9 @@ func definitionOf(i *topology.Instance) string {
 }
 
 // waitFor asks until there is an answer. The lane stands still meanwhile, and
-// says so: nothing may be decided without it, and nothing is lost.
-func waitFor[T any](ctx context.Context, l *lane, what string, ask func() (T, error)) (T, error) {
+// says so: nothing may be decided without it, and nothing is lost. What is asked
+// for is put into words only when they are said: mostly the answer is at hand.
+func waitFor[T any](ctx context.Context, l *lane, what func() string, ask func() (T, error)) (T, error) {
 	for failures := 0; ; failures++ {
 		answer, err := ask()
 		if err == nil {
@@ -640,13 +649,13 @@ func waitFor[T any](ctx context.Context, l *lane, what string, ask func() (T, er
 			return answer, nil
 		}
 		if l.stopped() || ctx.Err() != nil {
-			return answer, fmt.Errorf("stopped while waiting for %s: %w", what, err)
+			return answer, fmt.Errorf("stopped while waiting for %s: %w", what(), err)
 		}
 		if failures%10 == 0 {
-			l.log.Warn("the partition waits", "for", what, "reason", err.Error())
+			l.log.Warn("the partition waits", "for", what(), "reason", err.Error())
 		}
 		if failures >= stillAfter {
-			l.standsStill(fmt.Sprintf("waits for %s: %v", what, err))
+			l.standsStill(fmt.Sprintf("waits for %s: %v", what(), err))
 		}
 		l.live()
 		l.rest(ctx, retryDelay(failures))

@@ -82,27 +82,64 @@ func (b *batch) send(ctx context.Context, d decisionOf, c topology.Command) erro
 	}
 	key := []byte(c.Key)
 	record := &kgo.Record{Topic: c.Topic, Partition: PartitionOf(key, facts.partitions), Key: key, Value: c.Value}
-	header := func(name, value string) {
-		record.Headers = append(record.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
-	}
-	header(headerType, c.Type)
-	header(headerCommandID, c.ID)
-	header(headerAttempt, strconv.Itoa(c.Attempt))
-	header(headerWorkflow, d.plan.Definition().Name)
-	header(headerKey, d.to.Key)
-	header(headerStep, c.Step)
+	record.Headers = commandHeaders(d, c)
+	b.add(record, facts.maxMessageBytes)
+	return nil
+}
+
+// commandHeaders are the headers of a command. They are put together in one piece
+// of memory: there are a lot of commands, and each has many.
+func commandHeaders(d decisionOf, c topology.Command) []kgo.RecordHeader {
+	h := headers{list: make([]kgo.RecordHeader, 0, 8+c.Headers.Len()), text: make([]byte, 0, commandHeaderBytes)}
+	h.add(headerType, c.Type)
+	h.add(headerCommandID, c.ID)
+	h.text = strconv.AppendInt(h.text, int64(c.Attempt), 10)
+	h.cut(headerAttempt)
+	h.add(headerWorkflow, d.plan.Definition().Name)
+	h.add(headerKey, d.to.Key)
+	h.add(headerStep, c.Step)
 	if c.Compensates != "" {
-		header(headerCompensates, c.Compensates)
+		h.add(headerCompensates, c.Compensates)
 	}
 	if ref := d.about(); ref != nil {
-		header(headerCause, fmt.Sprintf("%s/%d/%d", ref.Topic, ref.Partition, ref.Offset))
+		h.text = appendCoordinates(h.text, ref.Topic, ref.Partition, ref.Offset)
+		h.cut(headerCause)
 	}
 	for i := range c.Headers.Len() {
 		name, value := c.Headers.At(i)
-		header(name, fmt.Sprint(value))
+		h.text = fmt.Append(h.text, value)
+		h.cut(name)
 	}
-	b.add(record, facts.maxMessageBytes)
-	return nil
+	return h.list
+}
+
+// commandHeaderBytes is room for the values of the headers that a usual command has.
+const commandHeaderBytes = 224
+
+// headers collects headers whose values lie one behind the other.
+type headers struct {
+	list []kgo.RecordHeader
+	text []byte // what follows done is the value of the next header
+	done int
+}
+
+func (h *headers) add(name, value string) {
+	h.text = append(h.text, value...)
+	h.cut(name)
+}
+
+// cut ends a header's value. What was cut before stays where it is when the text
+// outgrows its memory.
+func (h *headers) cut(name string) {
+	end := len(h.text)
+	h.list = append(h.list, kgo.RecordHeader{Key: name, Value: h.text[h.done:end:end]})
+	h.done = end
+}
+
+func appendCoordinates(to []byte, topic string, partition int32, offset int64) []byte {
+	to = append(append(to, topic...), '/')
+	to = append(strconv.AppendInt(to, int64(partition), 10), '/')
+	return strconv.AppendInt(to, offset, 10)
 }
 
 func coordinates(r *kgo.Record) string {
@@ -395,7 +432,7 @@ func (b *batch) omitted(bytes int) string {
 // topic returns the facts of a topic. A command's topic that does not exist
 // yet (its definition was deployed before it) is waited for, loudly.
 func (b *batch) topic(ctx context.Context, name string) (topicFacts, error) {
-	return waitFor(ctx, b.tenure.lane, "topic "+name, func() (topicFacts, error) {
+	return waitFor(ctx, b.tenure.lane, func() string { return "topic " + name }, func() (topicFacts, error) {
 		return b.tenure.lane.shared.cluster.topic(ctx, name)
 	})
 }
