@@ -252,7 +252,8 @@ func (v *variant) report(b *testing.B) {
 			slices.Sort(values)
 			return values[len(values)/2]
 		}
-		b.Logf("%-9s %-14s %7.0f steps/s %6.0f txn/s  step p50 %6.2f p99 %7.2f ms  CPU per step: loop %4.0f us, broker %4.0f us", v.name, p,
+		// Of a benchmark's log only the first lines are shown.
+		fmt.Printf("%d partitions, %-9s %-14s %7.0f steps/s %6.0f txn/s  step p50 %6.2f p99 %7.2f ms  CPU per step: loop %4.0f us, broker %4.0f us\n", v.partitions, v.name, p,
 			median(func(f figures) float64 { return f.stepsPerSecond }), median(func(f figures) float64 { return f.transactionsPerSecond }),
 			median(func(f figures) float64 { return f.p50 }), median(func(f figures) float64 { return f.p99 }),
 			median(func(f figures) float64 { return f.loopCPU }), median(func(f figures) float64 { return f.brokerCPU }))
