@@ -44,16 +44,16 @@ func newTyper(def *Definition, types Types, o *outline) *typer {
 	return t
 }
 
-// told is a finding that needs no types. What types add to it is not said again.
-type told struct {
+// saidAt is a finding that needs no types. What types add to it is not said again.
+type saidAt struct {
 	code string
 	at   diag.Pos
 }
 
-func placesOf(list diag.List) map[told]bool {
-	out := make(map[told]bool, len(list))
+func placesOf(list diag.List) map[saidAt]bool {
+	out := make(map[saidAt]bool, len(list))
 	for _, d := range list {
-		out[told{d.Code, d.Pos}] = true
+		out[saidAt{d.Code, d.Pos}] = true
 	}
 	return out
 }
@@ -89,7 +89,7 @@ type typer struct {
 	pending bool                 // the expression reads a variable of which nothing is known yet
 
 	*findings
-	told      map[told]bool
+	told      map[saidAt]bool
 	reporting bool
 }
 
@@ -297,7 +297,7 @@ func (t *typer) issues(e *Expr, s *sight, issues []expr.Issue) {
 	}
 	for _, issue := range issues {
 		at := e.At(issue.Offset)
-		if !slices.Contains(typeCodes, issue.Code) || t.told[told{issue.Code, at}] {
+		if !slices.Contains(typeCodes, issue.Code) || t.told[saidAt{issue.Code, at}] {
 			continue
 		}
 		var related []diag.Related
