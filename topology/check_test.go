@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"rondo/topology/diag"
 )
 
 // workflowOf is a definition with some messages and the given rest.
@@ -144,5 +146,31 @@ do: [{a: {send: Ask, await: {Told: {}, Subject: {}}}}]
 	}
 	if string(def.Files["s/go.avsc"]) != "s/go.avsc" || len(def.Files) != 2 {
 		t.Errorf("kept %v", def.Files)
+	}
+}
+
+func TestTimesInOtherWordsAreTranslated(t *testing.T) {
+	for text, want := range map[string]string{
+		"4 h": "write 4h", "4hours": "write 4h", "4 hr": "write 4h", "1 h 30 min": "write 1h30m", "2 days": "write 2d", "1 week": "write 1w", "10sec": "write 10s",
+	} {
+		_, list := parseText(workflowOf("do: [{a: {wait: " + text + "}}]"))
+		if i := slices.Index(codesOf(list), codeBadDuration); i < 0 || list[i].Help != want {
+			t.Errorf("%s: got %+v, want %s", text, list, want)
+		}
+	}
+}
+
+func TestABareWordThatIsMisspeltIsRecognised(t *testing.T) {
+	_, list := parseText(workflowOf("do: [{undo: compensaet}]"))
+	if i := slices.Index(codesOf(list), codeWrongType); i < 0 || list[i].Help != "did you mean `compensate`?" {
+		t.Errorf("got %+v", list)
+	}
+}
+
+func TestVariablesThatAreNoRecordsHaveNoFields(t *testing.T) {
+	_, list := checkedText("w.yaml", []byte(oneStep(`{set: {n: 1, x: =key.nope, y: =n.nope, z: "=n[0]"}, send: Ask}`)), nil, &Types{})
+	list = slices.DeleteFunc(list, func(d diag.Diagnostic) bool { return d.Code != "wrong-kind" })
+	if len(list) != 3 {
+		t.Errorf("got %v", list)
 	}
 }

@@ -198,7 +198,9 @@ func (p *parser) wrongBody(n *yaml.Node, place Place) {
 	case n.Value == "complete":
 		f.help("write `{end: complete}`")
 	default:
-		f.help("write `{…}`, or `{}` for nothing")
+		if f.suggest(n.Value, []string{"compensate"}) == "" {
+			f.help("write `{…}`, or `{}` for nothing")
+		}
 	}
 }
 

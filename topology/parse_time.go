@@ -38,6 +38,7 @@ var (
 	onlyDigits      = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
 	beginsWithDigit = regexp.MustCompile(`^[0-9]`)
 	durationShape   = regexp.MustCompile(`^[0-9]+[a-zA-Z]`)
+	wordyTime       = regexp.MustCompile(`([0-9]+)([wdhms])(?:eek|ay|our|r|in|ec)[a-z]*`)
 	decimalTime     = regexp.MustCompile(`^[0-9]+\.[0-9]+[a-z]+$`)
 )
 
@@ -187,6 +188,10 @@ func unitHelp(text string) string {
 }
 
 func durationHelp(text string, err error) string {
+	meant := wordyTime.ReplaceAllString(strings.ReplaceAll(text, " ", ""), "$1$2")
+	if _, err := ParseDuration(meant); err == nil && meant != text {
+		return "write " + meant
+	}
 	switch {
 	case decimalTime.MatchString(text):
 		return "write whole numbers, joined: 1s500ms for one and a half seconds"

@@ -81,7 +81,7 @@ func (c *compiler) field(operand ast.Expr, name string, at span, optional bool) 
 		out.kinds = kAny
 	}
 	out.typ, out.kinds = c.fieldType(of, name, at, out.kinds)
-	if (of.kinds&(kMap|kOptional|kNull) == 0 || of.kinds == kNull) && o != node(broken) {
+	if of.kinds&(kMap|kOptional) == 0 && o != node(broken) {
 		c.report(at, IssueWrongKind, labelOr(of.label, "this")+" is "+of.kinds.withArticle()+" and has no field `"+name+"`", memberHelp(name))
 	}
 	return &fieldNode{operand: o, label: labelOr(of.label, "the map"), name: name, optional: optional, at: at}, out
@@ -152,7 +152,7 @@ func (c *compiler) index(args []ast.Expr, at span, optional bool) (node, static)
 			c.fieldType(of, name, by.at, kValue)
 		}
 	}
-	if of.kinds&(kMap|kList|kOptional|kNull) == 0 {
+	if of.kinds&(kMap|kList|kOptional) == 0 && of.kinds != kNull {
 		c.report(at, IssueWrongKind, labelOr(of.label, "this")+" is "+of.kinds.withArticle()+" and has no elements", "")
 	}
 	out := static{kinds: kValue, typ: of.typ.elem(), at: of.at.to(by.at), label: pathLabel(of.label, "["+c.text(by)+"]")}
