@@ -169,6 +169,9 @@ func (r *Registry) get(ctx context.Context, what string, ask func(context.Contex
 	// The request belongs to all who wait for it, so none of them cancels it.
 	// It ends by itself: by the timeout of the client.
 	asked := r.flight.DoChan(what, func() (any, error) {
+		if s := r.cached(what); s != nil { // another's request has ended since we looked
+			return s, nil
+		}
 		return r.ask(context.WithoutCancel(ctx), what, ask)
 	})
 	select {
