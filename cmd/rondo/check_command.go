@@ -16,11 +16,11 @@ import (
 
 func newCheck() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "check FILE…",
+		Use:     "check [FILE|FOLDER]…",
 		Aliases: []string{"validate"},
 		Short:   "Check workflow files without running them",
-		Long: `Check workflow files, or those in folders, without running them: every error at
-once, with its place and what to do, and warnings of what is legal but hardly
+		Long: `Check workflow files, or those in folders (the current one without arguments),
+without running them: every error at once, with its place and what to do, and warnings of what is legal but hardly
 meant. Schema files are read beside the workflow, and expressions and commands
 are checked against them.
 
@@ -38,7 +38,7 @@ whether it can move to this version; exit code 1 says that one cannot.
 
 Subjects of a schema registry are checked only with --config, for only the
 configuration says where the registry is; nothing else of it is used.`,
-		Args: someFiles,
+		Args: cobra.ArbitraryArgs,
 	}
 	var options checkOptions
 	application := addApplicationFlags(cmd)
@@ -57,7 +57,7 @@ configuration says where the registry is; nothing else of it is used.`,
 		if err != nil {
 			return err
 		}
-		return options.run(cmd.Context(), cfg, args, cmd.OutOrStdout())
+		return options.run(cmd.Context(), cfg, orHere(args), cmd.OutOrStdout())
 	}
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,17 +18,21 @@ import (
 
 func newFmt() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "fmt FILE…",
+		Use:   "fmt [FILE|FOLDER]…",
 		Short: "Write workflow files in the canonical form: quotes, indentation, comments kept",
-		Long: `Print workflow files, or those in folders, in the canonical form: two blanks of
-indentation, quotes where an expression needs them and nowhere else, long
-expressions in blocks. What stands on one line stays there while it fits.
-Comments are kept, and the meaning never changes. - reads standard input.
+		Long: `Bring workflow files, or those in folders (the current one without arguments),
+into the canonical form: two blanks of indentation, quotes where an expression needs
+them and nowhere else, long expressions in blocks. What stands on one line stays
+there while it fits. Comments are kept, and the meaning never changes.
 
-With -w the files are written anew. With --check those that are not in the form
-are named, and the exit code is 3. A file with errors is shown with them, and
-left as it is.`,
-		Args: someFiles,
+One FILE is printed; - reads standard input. With -w the files are written anew.
+With --check those that are not in the form are named, and the exit code is 3; so it
+is for folders and several files, of which none is printed. A file with errors is
+shown with them, and left as it is.`,
+		Example: `  rondo fmt -w
+  rondo fmt --check workflows
+  rondo fmt checkout.yaml`,
+		Args: cobra.ArbitraryArgs,
 	}
 	var f formatter
 	cmd.Flags().BoolVarP(&f.write, "write", "w", false, "write the files anew in place of printing them")
@@ -37,7 +42,7 @@ left as it is.`,
 			return usagef("--write and --check exclude each other: choose one")
 		}
 		f.stdin, f.stdout, f.stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-		return f.run(args)
+		return f.run(orHere(args))
 	}
 	return cmd
 }
@@ -62,6 +67,12 @@ func (f *formatter) run(paths []string) error {
 	names, err := definitionNames(paths)
 	if err != nil {
 		return &failure{exitUsage, err}
+	}
+	if len(names) == 0 {
+		return usagef("there is no workflow file (*.yaml) in %s", strings.Join(paths, ", "))
+	}
+	if !slices.Equal(names, paths) || len(names) > 1 {
+		f.check = !f.write // files printed one behind the other are of no use
 	}
 	for _, name := range names {
 		if err := f.file(name); err != nil {

@@ -37,6 +37,30 @@ func TestFmtChecksAndWrites(t *testing.T) {
 	}
 }
 
+// TestWithoutFilesTheFolderIsMeant goes through the commands that authors use.
+func TestWithoutFilesTheFolderIsMeant(t *testing.T) {
+	folder(t, map[string]string{"parcel.yaml": crookedFile})
+	rondo(t, "graph", "a.yaml", "b.yaml").want(t, exitUsage, "rondo: rondo graph draws one FILE, and got b.yaml as well: see rondo graph --help")
+	if r := rondo(t, "fmt"); r.code != exitDefinition || r.stdout != "parcel.yaml\n" {
+		t.Errorf("fmt: %+v", r)
+	}
+	if r := rondo(t, "fmt", "-w"); r.code != exitDone || r.stdout != "" {
+		t.Errorf("fmt -w: %+v", r)
+	}
+	if r := rondo(t, "fmt"); r.code != exitDone || r.stdout != "" {
+		t.Errorf("fmt again: %+v", r)
+	}
+	if r := rondo(t, "check"); r.code != exitDone || r.stdout != "parcel.yaml: parcel version 1 is right\n" {
+		t.Errorf("check: %+v", r)
+	}
+	if r := rondo(t, "graph"); r.code != exitDone || !strings.HasPrefix(r.stdout, "flowchart") {
+		t.Errorf("graph: %+v", r)
+	}
+	folder(t, map[string]string{"rondo.yaml": "app: x"})
+	rondo(t, "fmt").want(t, exitUsage, "rondo: there is no workflow file (*.yaml) in .")
+	rondo(t, "graph").want(t, exitUsage, "rondo: . holds 0 workflow files: name the one to draw")
+}
+
 func TestFmtLeavesAWrongFileAndSaysWhy(t *testing.T) {
 	folder(t, map[string]string{"parcel.yaml": wrongFile})
 	r := rondo(t, "fmt", "-w", "parcel.yaml")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rondo/topology/diag"
 	"rondo/topology/graph"
 )
 
@@ -13,16 +14,17 @@ var graphForms = []string{"mermaid", "dot", "svg"}
 
 func newGraph() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "graph FILE",
+		Use:   "graph [FILE|FOLDER]",
 		Short: "Draw a workflow: Mermaid for a README, DOT for Graphviz, SVG",
 		Long: `Draw a workflow for people who know the business: its steps with what they send
 and await and their times, the ways between them with the message, condition or
 error that takes them, what undoes them, and what may come at any time.
 
-The SVG needs no other program. The same file gives the same bytes.`,
+The SVG needs no other program. The same file gives the same bytes. A folder (the
+current one without an argument) must hold one workflow file.`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usagef("%s needs one FILE: see %s --help", cmd.CommandPath(), cmd.CommandPath())
+			if len(args) > 1 {
+				return usagef("%s draws one FILE, and got %s as well: see %s --help", cmd.CommandPath(), args[1], cmd.CommandPath())
 			}
 			return nil
 		},
@@ -36,12 +38,13 @@ The SVG needs no other program. The same file gives the same bytes.`,
 		if draw == nil {
 			return usagef("-o %s is not known: choose mermaid, dot or svg", *form)
 		}
+		args = orHere(args)
 		files, err := readDefinitions(args)
 		if err != nil {
 			return &failure{exitUsage, err}
 		}
 		if len(files) != 1 {
-			return usagef("%s holds %d workflow files: name one of them", args[0], len(files))
+			return usagef("%s holds %s: name the one to draw", args[0], diag.Count(len(files), "workflow file"))
 		}
 		if files[0].findings.HasErrors() {
 			if _, err := showFindings(cmd.ErrOrStderr(), files); err != nil {

@@ -22,6 +22,6 @@ func TestGraphOfAWrongFileShowsWhy(t *testing.T) {
 	if r := rondo(t, "graph", "wrong.yaml"); r.code != exitDefinition || r.stdout != "" || !strings.Contains(r.stderr, "unknown-message") {
 		t.Errorf("%+v", r)
 	}
-	rondo(t, "graph", ".").want(t, exitUsage, "rondo: . holds 2 workflow files: name one of them")
+	rondo(t, "graph", ".").want(t, exitUsage, "rondo: . holds 2 workflow files: name the one to draw")
 	rondo(t, "graph", "-o", "png", "parcel.yaml").want(t, exitUsage, "rondo: -o png is not known: choose mermaid, dot or svg")
 }

@@ -132,7 +132,6 @@ func TestACommandLineThatIsWrongGetsOneSentence(t *testing.T) {
 		{"serve --log-level loud", "rondo: --log-level loud is not known: choose debug, info, warn or error"},
 		{"serve", "rondo: there is no configuration file rondo.yaml: write one with app and brokers, or name it with --config (docs/configuration.md)"},
 		{"deploy", "rondo: rondo deploy needs at least one FILE: see rondo deploy --help"},
-		{"check", "rondo: rondo check needs at least one FILE: see rondo check --help"},
 		{"check nothing.yaml", "rondo: there is no file or folder nothing.yaml: name a workflow file (YAML), or a folder with some"},
 		{"check parcel.yml", "rondo: there is no file or folder parcel.yml: did you mean parcel.yaml?"},
 		{"check -o xml parcel.yaml", "rondo: -o xml is not known: choose text or json"},

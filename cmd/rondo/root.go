@@ -93,6 +93,14 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// orHere are the arguments of a command that takes the current folder without any.
+func orHere(args []string) []string {
+	if len(args) == 0 {
+		return []string{"."}
+	}
+	return args
+}
+
 // someFiles asks for at least one FILE.
 func someFiles(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
