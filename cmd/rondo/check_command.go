@@ -147,7 +147,7 @@ func (o checkOptions) compare(ctx context.Context, cfg processor.Config, plans [
 	if len(older) != 1 || len(files) != 1 {
 		report.files = append(report.files, files...)
 		if len(files) != 1 {
-			return usagef("--against %s names %d workflows: name one file", o.against, len(files))
+			return usagef("--against %s names %s: name one file", o.against, diag.Count(len(files), "workflow"))
 		}
 		return nil
 	}

@@ -40,7 +40,8 @@ commands with kcat or any other client.
 A file that changes is published as the next change of its version (1+dev.1);
 living instances keep what they began with. Topics are created as needed. The
 application is called as in the folder's rondo.yaml, of which nothing else is used.
-Everything is kept in the folder --data until that is removed.
+Everything is kept in the folder --data until that is removed. Incidents and dead
+letters are told on stderr with the command that helps.
 
 The broker is for trying things out: it is not durable, and not Kafka.`,
 		Args: cobra.MaximumNArgs(1),
@@ -53,6 +54,7 @@ The broker is for trying things out: it is not durable, and not Kafka.`,
 	logs := addLogFlags(cmd)
 	*logs.level = "warn"
 	cmd.Flag("log-level").DefValue = "warn"
+	cmd.Flag("log").DefValue, cmd.Flag("log").Usage = "", "form of the log on stderr: text or json (default: lines for people at a terminal, else text)"
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		d.folder = "."
 		if len(args) == 1 {
@@ -66,6 +68,7 @@ The broker is for trying things out: it is not durable, and not Kafka.`,
 			return err
 		}
 		d.log, d.stdout, d.stderr = log, cmd.OutOrStdout(), cmd.ErrOrStderr()
+		d.person = isScreen(d.stderr) && !cmd.Flag("log").Changed
 		ctx, stop := untilSignal(cmd.Context())
 		defer stop()
 		return d.run(ctx)
@@ -79,6 +82,7 @@ type dev struct {
 	port                      int
 	log                       *slog.Logger
 	stdout, stderr            io.Writer
+	person                    bool // who reads the log on stderr
 
 	cfg   processor.Config
 	empty bool              // the folder was, when it was last looked at
@@ -96,6 +100,10 @@ func (d *dev) run(ctx context.Context) error {
 		return d.explainBroker(err)
 	}
 	defer broker.Close()
+	if d.person {
+		flags := " --app " + d.app + " --brokers " + broker.Addrs()[0]
+		d.log = slog.New(newPersonHandler(d.stderr, levelOf(d.log), flags))
+	}
 	d.cfg = processor.Config{
 		App: d.app, Brokers: broker.Addrs(), Replication: 1, DataDir: filepath.Join(d.data, "store"),
 		SessionTimeout: devSessionTimeout, Log: d.log,
@@ -295,4 +303,14 @@ func (d *dev) created(t processor.Topic) {
 	if !t.Kind.Own() {
 		fmt.Fprintf(d.stdout, "created topic %s (%s)\n", t.Name, strings.Join(t.Workflows, ", "))
 	}
+}
+
+// levelOf is the level at which a logger begins.
+func levelOf(log *slog.Logger) slog.Level {
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
+		if log.Enabled(context.Background(), level) {
+			return level
+		}
+	}
+	return slog.LevelError
 }

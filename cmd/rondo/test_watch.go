@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"rondo/internal/suite"
+
+	"rondo/topology/diag"
 )
 
 // testLookEvery is how often `rondo test --watch` looks for changed files.
@@ -28,7 +30,7 @@ func (t *tests) again(ctx context.Context) error {
 			// What was read is looked at as it was before the run: a file that is
 			// saved meanwhile is a change.
 			seen = t.stampsOf(now, reads)
-			fmt.Fprintf(t.stderr, "\nwatching %d files; Ctrl-C stops\n\n", len(seen))
+			fmt.Fprintf(t.stderr, "\nwatching %s; Ctrl-C stops\n\n", diag.Count(len(seen), "file"))
 		}
 		select {
 		case <-ctx.Done():

@@ -17,6 +17,7 @@ import (
 	"rondo/internal/config"
 	"rondo/processor"
 	"rondo/topology"
+	"rondo/topology/diag"
 )
 
 func newTopics() *cobra.Command {
@@ -155,7 +156,7 @@ func (t topicsCommand) apply(ctx context.Context, cmd *cobra.Command, yes bool) 
 	}
 	out := cmd.OutOrStdout()
 	err := t.plan.Apply(ctx, t.cfg, t.client, func(topic processor.Topic) {
-		fmt.Fprintf(out, "created %s: %d partitions, %d copies\n", topic.Name, topic.Partitions, topic.Replication)
+		fmt.Fprintf(out, "created %s: %s, %s\n", topic.Name, diag.Count(int(topic.Partitions), "partition"), copies(int(topic.Replication)))
 	})
 	if err != nil {
 		return err
@@ -270,4 +271,12 @@ func showFindingsOf(w io.Writer, p processor.TopicPlan) error {
 		}
 	}
 	return nil
+}
+
+// copies counts them; the plural of one copy is not regular.
+func copies(n int) string {
+	if n == 1 {
+		return "1 copy"
+	}
+	return fmt.Sprintf("%d copies", n)
 }

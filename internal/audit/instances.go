@@ -14,6 +14,7 @@ import (
 	"rondo/processor"
 	"rondo/schemas"
 	"rondo/topology"
+	"rondo/topology/diag"
 )
 
 // Found is what a look at the instances gives.
@@ -48,7 +49,7 @@ func Instance(ctx context.Context, cfg processor.Config, to topology.Address) (*
 	case len(found.Instances) == 1:
 		return found.Instances[0], nil
 	case found.Unreadable > 0:
-		return nil, fmt.Errorf("%d instances were written by a newer version of rondo, and %s may be one of them: use that version", found.Unreadable, to)
+		return nil, fmt.Errorf("a newer version of rondo has written %s, and %s may be one of them: use that version", diag.Count(found.Unreadable, "instance"), to)
 	}
 	return nil, nil
 }
