@@ -47,7 +47,7 @@ func TestTopicsPlanApplyAndDeploy(t *testing.T) {
 		}
 		rondo(t, "topics", "apply").want(t, exitUsage, strings.TrimSpace(r.stdout)+"\nrondo: there is no terminal to ask on: add --yes to create 5 topics")
 		r = rondo(t, "topics", "apply", "--yes")
-		if want := "created APP.definitions: 1 partitions, " + copies + " copies"; r.code != exitDone || !strings.Contains(said(r.stdout), want) || strings.Count(r.stdout, "created") != 5 {
+		if want := "created APP.definitions: 1 partition, " + copies + map[bool]string{true: " copy", false: " copies"}[copies == "1"]; r.code != exitDone || !strings.Contains(said(r.stdout), want) || strings.Count(r.stdout, "created") != 5 {
 			t.Errorf("apply: %+v\nwant %s", r, want)
 		}
 		if r = rondo(t, "topics", "plan"); r.code != exitDone || strings.Count(r.stdout, "present") != 5 {
