@@ -116,7 +116,7 @@ func newBenchLane(b *testing.B) *benchLane {
 		}
 	})
 	s := &shared{
-		config: config, topics: config.OwnTopics(), cluster: newCluster(client, config.App), catalog: catalog,
+		config: config, topics: config.OwnTopics(), cluster: newCluster(client, config.App, config.Log), catalog: catalog,
 		store: store, metrics: newMetrics(config.Metrics), clock: time.Now,
 	}
 	s.tables = newTables(s)
