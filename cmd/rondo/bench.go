@@ -31,6 +31,8 @@ the embedded broker or with --brokers on a Kafka cluster (docs/performance.md).
 Engine, load and broker are processes of their own.`,
 	}
 	var cfg bench.Config
+	var out string
+	var all, asJSON bool
 	flags := cmd.Flags()
 	flags.StringSliceVar(&cfg.Brokers, "brokers", nil, "brokers of a Kafka cluster, host:port, instead of the embedded one")
 	flags.IntVar(&cfg.Rounds, "rounds", 3, "how often everything is measured")
@@ -39,11 +41,23 @@ Engine, load and broker are processes of their own.`,
 	flags.Int64Var(&cfg.Cases, "cases", 0, "let each measurement end after so many cases instead of its time")
 	flags.IntVar(&cfg.BrokerPID, "broker-pid", 0, "process of a broker on this machine, whose processor time is measured")
 	flags.BoolVar(&cfg.Loops, "loops", true, "measure the bare loops beside the engine")
+	flags.Int64Var(&cfg.Sleepers, "sleepers", 10_000_000, "instances that wait in the store, for the workload of that name")
+	flags.DurationVar(&cfg.Soak, "soak", 0, "put a steady load on for so long and see whether the engine's memory grows, instead")
+	flags.StringVar(&cfg.Profiles, "cpuprofile", "", "folder for profiles of the engine at its limit: processor, heap, allocations, blocking, mutexes")
+	flags.StringVar(&out, "out", "", "folder for result.json and plots (SVG)")
+	flags.BoolVar(&all, "all", false, "run all workloads, sleepers included")
+	flags.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	flags.BoolVar(&cfg.Keep, "keep", false, "leave the topics and the folder of the run")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var err error
 		if cfg.Workloads, err = workloadsOf(args); err != nil {
 			return err
+		}
+		if all {
+			if len(args) > 0 {
+				return usagef("--all and names of workloads do not go together")
+			}
+			cfg.Workloads = workload.All()
 		}
 		if cfg.WarmUp == 0 {
 			cfg.WarmUp = 3 * time.Second
@@ -57,6 +71,16 @@ Engine, load and broker are processes of their own.`,
 		result, err := bench.Run(ctx, cfg)
 		if err != nil {
 			return err
+		}
+		if out != "" {
+			if err := result.WriteFiles(out); err != nil {
+				return err
+			}
+		}
+		if asJSON {
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetIndent("", "  ")
+			return enc.Encode(result)
 		}
 		return result.WriteText(cmd.OutOrStdout())
 	}

@@ -48,7 +48,7 @@ func TestEveryWorkloadIsDoneExactlyOnce(t *testing.T) {
 			var progress bytes.Buffer
 			totals := map[string]int64{} // additions that the counters tell of, by subject
 			result, err := bench.Run(ctx, bench.Config{
-				Executable: rondo, Workloads: []*workload.Workload{w}, Rounds: 1, Cases: cases, Loops: true, Progress: &progress,
+				Executable: rondo, Workloads: []*workload.Workload{w}, Rounds: 1, Cases: cases, Loops: true, Sleepers: 300, Progress: &progress,
 				Inspect: func(ctx context.Context, w *workload.Workload, subject, prefix string, brokers []string) (err error) {
 					totals[subject], err = counted(ctx, w, prefix, brokers)
 					return err
@@ -64,8 +64,11 @@ func TestEveryWorkloadIsDoneExactlyOnce(t *testing.T) {
 			begun := int64(0)
 			for _, p := range m.Phases {
 				subjects := 1
-				if w.Loops {
+				switch {
+				case w.Loops:
 					subjects = 3
+				case w.Sleepers:
+					subjects = 2
 				}
 				if len(p.Subjects) != subjects {
 					t.Errorf("%s: %d subjects", p.Name, len(p.Subjects))

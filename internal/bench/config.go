@@ -40,6 +40,14 @@ type Config struct {
 	// they take: for tests.
 	Cases int64
 
+	// Sleepers is how many instances wait in the store for the workload of that
+	// name.
+	Sleepers int64
+
+	// Soak, if given, is how long a steady load is put on the first workload's
+	// engine to see whether its memory grows; nothing else is measured then.
+	Soak time.Duration
+
 	// Loops says whether bare loops run beside the engine.
 	Loops bool
 
@@ -81,6 +89,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("bench: workloads: name at least one")
 	case c.Rounds < 1:
 		return c, fmt.Errorf("bench: rounds: %d is too few", c.Rounds)
+	case c.Sleepers < 1:
+		return c, fmt.Errorf("bench: sleepers: %d is too few", c.Sleepers)
 	case c.Scale < 0:
 		return c, fmt.Errorf("bench: scale: %g is below 0", c.Scale)
 	}

@@ -37,7 +37,6 @@ type answered struct {
 	kind    *inputKind
 	written []*kgo.Record
 	state   *kgo.Record // in the changelog; nil: none
-	decided int         // history records
 }
 
 // learn looks at everything that the engine has read and written so far.

@@ -30,6 +30,9 @@ const engineName = "engine"
 
 // subjectsOf are the subjects of a workload, in the order of their turns.
 func (c Config) subjectsOf(w *workload.Workload) []string {
+	if w.Sleepers {
+		return []string{engineName, sleepersName}
+	}
 	if c.Loops && w.Loops {
 		return []string{engineName, string(loop.Ring), string(loop.Session)}
 	}
@@ -79,6 +82,9 @@ func (c Config) warmUp(w *workload.Workload, subjects int) load.Phase {
 func (c Config) timeOf(w *workload.Workload) time.Duration {
 	subjects := c.subjectsOf(w)
 	sum := overhead
+	if w.Sleepers {
+		sum += time.Duration(c.Sleepers/sleepersPerSecond) * time.Second
+	}
 	for _, name := range subjects {
 		sum += c.warmUp(w, len(subjects)).Measure
 		for _, p := range c.phasesOf(w, name) {
@@ -96,12 +102,21 @@ const (
 
 // bytesOf is about how much a workload may write before its topics are deleted.
 func (c Config) bytesOf(w *workload.Workload) int64 {
+	if w.Sleepers {
+		loops := c.timeOf(w) - time.Duration(c.Sleepers/sleepersPerSecond)*time.Second
+		return c.Sleepers*bytesOfSleeper + int64(loops.Seconds())*mostStepsPerSecond*bytesOfStep
+	}
 	return int64(c.timeOf(w).Seconds()) * mostStepsPerSecond * bytesOfStep
 }
 
 // WritePlan says what will be done, how long it takes and what it needs.
 func (c Config) WritePlan(to io.Writer) error {
 	var b strings.Builder
+	if c.Soak > 0 {
+		bytes := c.Soak.Seconds() * soakRate * bytesOfStep
+		_, err := fmt.Fprintf(to, "  %s at %d steps/s for %s, engine alone; up to %.1f GB of disk (memory, with the embedded broker)\n", c.Workloads[0].Name, soakRate, c.Soak, bytes/1e9)
+		return err
+	}
 	total, most := time.Duration(0), int64(0)
 	for _, w := range c.Workloads {
 		took := c.timeOf(w)

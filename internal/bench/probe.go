@@ -120,7 +120,12 @@ func has(m *dto.Metric, name, value string) bool {
 const scrapePatience = 5 * time.Second
 
 func (p probe) get(ctx context.Context, path string, read func(io.Reader) error) error {
-	ctx, cancel := context.WithTimeout(ctx, scrapePatience)
+	return p.getWithin(ctx, scrapePatience, path, read)
+}
+
+// getWithin reads a page that may take so long.
+func (p probe) getWithin(ctx context.Context, patience time.Duration, path string, read func(io.Reader) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+path, nil)
 	if err != nil {

@@ -21,6 +21,7 @@ type Result struct {
 	Rounds    int        `json:"rounds"`
 	WarmUp    float64    `json:"warmUpSeconds"`
 	Workloads []Measured `json:"workloads"`
+	Soak      *Soak      `json:"soak,omitempty"`
 	Goals     []Goal     `json:"goals"`
 	Doubts    []string   `json:"doubts"` // which figures are not trustworthy, and why
 }

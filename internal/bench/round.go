@@ -48,6 +48,11 @@ func (s *session) nextTag() string {
 
 // round puts the phases on a subject and measures each.
 func (s *session) round(ctx context.Context, sub subject, w *workload.Workload, phases []load.Phase) ([]Round, error) {
+	return s.roundTagged(ctx, sub, w, phases, s.nextTag())
+}
+
+// roundTagged is round with cases whose ids have a tag.
+func (s *session) roundTagged(ctx context.Context, sub subject, w *workload.Workload, phases []load.Phase, tag string) ([]Round, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("start a load: %w", err)
@@ -61,7 +66,7 @@ func (s *session) round(ctx context.Context, sub subject, w *workload.Workload, 
 		return nil, err
 	}
 	rounds, err := s.attend(ctx, sub, child, read, load.Spec{
-		Brokers: s.cluster.brokers, Workload: w.Name, Prefix: sub.prefix(), Tag: s.nextTag(), Phases: phases,
+		Brokers: s.cluster.brokers, Workload: w.Name, Prefix: sub.prefix(), Tag: tag, Phases: phases,
 	})
 	if err != nil {
 		return nil, errors.Join(err, child.stop())

@@ -78,6 +78,9 @@ func (s *session) measure(ctx context.Context) (*Result, error) {
 		Format: Format, At: time.Now().UTC(), Version: s.cfg.Version, Machine: thisMachine(),
 		Rounds: s.cfg.Rounds, WarmUp: s.cfg.WarmUp.Seconds(),
 	}
+	if s.cfg.Soak > 0 {
+		return result, s.soakAll(ctx, result)
+	}
 	for _, w := range s.cfg.Workloads {
 		m, err := s.workload(ctx, w, result)
 		if err != nil {
@@ -89,50 +92,81 @@ func (s *session) measure(ctx context.Context) (*Result, error) {
 	return result, nil
 }
 
+// crew is the subjects of a workload, for as long as it is measured.
+type crew struct {
+	subjects []subject
+	last     func(context.Context) error // what is done when all is measured; nil: nothing
+}
+
+func (c *crew) add(sub subject) { c.subjects = append(c.subjects, sub) }
+
+func (c *crew) stop() error {
+	var errs []error
+	for _, sub := range c.subjects {
+		errs = append(errs, sub.stop())
+	}
+	return errors.Join(errs...)
+}
+
 // workload measures one workload on all subjects, and removes what it made.
 func (s *session) workload(ctx context.Context, w *workload.Workload, result *Result) (m Measured, err error) {
 	prefix := s.id + "-" + w.Name
-	var subjects []subject
+	all := &crew{}
 	defer func() {
-		for _, sub := range subjects {
-			err = errors.Join(err, sub.stop())
-		}
+		err = errors.Join(err, all.stop())
 		if !s.cfg.Keep {
 			err = errors.Join(err, s.cluster.remove(context.WithoutCancel(ctx), prefix))
 		}
 	}()
-	s.say("%s: starting", w.Name)
-	e, err := s.engine(ctx, w, prefix+"-engine")
-	if e != nil {
-		subjects = append(subjects, e)
-	}
-	if err != nil {
+	if err := s.start(ctx, w, prefix, all, result); err != nil {
 		return m, err
 	}
-	if result.Broker.Version == "" {
-		changelog := s.cluster.config(e.app).OwnTopics().Changelog
-		if result.Broker, err = s.cluster.describe(ctx, len(s.cfg.Brokers) == 0, changelog); err != nil {
-			return m, err
-		}
-	}
-	if s.cfg.Loops && w.Loops {
-		loops, err := s.loops(ctx, e, w, prefix)
-		subjects = append(subjects, loops...)
-		if err != nil {
-			return m, err
-		}
-	}
 	s.say("%s: warming up", w.Name)
-	for _, sub := range subjects {
-		if _, err := s.round(ctx, sub, w, []load.Phase{s.cfg.warmUp(w, len(subjects))}); err != nil {
+	for _, sub := range all.subjects {
+		if err := s.sound(ctx, sub, w, s.nextTag(), s.cfg.warmUp(w, len(all.subjects))); err != nil {
 			return m, err
 		}
 	}
 	m = Measured{Workload: w.Name, Short: w.Short, Compares: w.Compares}
-	if err := s.rounds(ctx, w, subjects, &m); err != nil {
+	if err := s.rounds(ctx, w, all.subjects, &m); err != nil {
 		return m, err
 	}
-	return m, s.inspect(ctx, w, subjects)
+	if e, ok := all.subjects[0].(*engine); ok {
+		if err := s.profile(ctx, e, w); err != nil {
+			return m, err
+		}
+	}
+	if all.last != nil {
+		if err := all.last(ctx); err != nil {
+			return m, err
+		}
+	}
+	return m, s.inspect(ctx, w, all.subjects)
+}
+
+// start starts the subjects of a workload, the engine first.
+func (s *session) start(ctx context.Context, w *workload.Workload, prefix string, all *crew, result *Result) error {
+	s.say("%s: starting", w.Name)
+	e, err := s.engine(ctx, w, prefix+"-engine")
+	if e != nil {
+		all.add(e)
+	}
+	if err != nil {
+		return err
+	}
+	if result.Broker.Version == "" {
+		changelog := s.cluster.config(e.app).OwnTopics().Changelog
+		if result.Broker, err = s.cluster.describe(ctx, len(s.cfg.Brokers) == 0, changelog); err != nil {
+			return err
+		}
+	}
+	switch {
+	case w.Sleepers:
+		return s.sleepers(ctx, w, prefix, all)
+	case s.cfg.Loops && w.Loops:
+		return s.loops(ctx, e, w, prefix, all)
+	}
+	return nil
 }
 
 func (s *session) inspect(ctx context.Context, w *workload.Workload, subjects []subject) error {
@@ -148,35 +182,34 @@ func (s *session) inspect(ctx context.Context, w *workload.Workload, subjects []
 }
 
 // loops has the engine show what it writes, and starts the bare loops on topics
-// of their own. What was started is returned in any case.
-func (s *session) loops(ctx context.Context, e *engine, w *workload.Workload, prefix string) ([]subject, error) {
+// of their own.
+func (s *session) loops(ctx context.Context, e *engine, w *workload.Workload, prefix string, all *crew) error {
 	s.say("%s: learning what the engine writes", w.Name)
-	if _, err := s.round(ctx, e, w, []load.Phase{{Name: "learning", Concurrency: 2, Cases: 100}}); err != nil {
-		return nil, err
+	if err := s.sound(ctx, e, w, s.nextTag(), load.Phase{Name: "learning", Concurrency: 2, Cases: 100}); err != nil {
+		return err
 	}
 	learned, err := s.learn(ctx, e, w)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var started []subject
 	for _, kind := range []loop.Kind{loop.Ring, loop.Session} {
 		of := prefix + "-" + string(kind)
 		definitions, err := s.definitions(w, of)
 		if err != nil {
-			return started, err
+			return err
 		}
 		if err := s.cluster.createTopics(ctx, of, definitions); err != nil {
-			return started, err
+			return err
 		}
 		b, err := s.startLoop(ctx, kind, of, w.Inputs, learned)
 		if b != nil {
-			started = append(started, b)
+			all.add(b)
 		}
 		if err != nil {
-			return started, err
+			return err
 		}
 	}
-	return started, nil
+	return nil
 }
 
 // definitions are those of a workload whose topics have a prefix.
@@ -195,14 +228,20 @@ func (s *session) engine(ctx context.Context, w *workload.Workload, prefix strin
 		return nil, err
 	}
 	app := application{prefix: prefix, definitions: []string{w.Definition}, files: files}
+	return s.startApplication(ctx, app, engineName)
+}
+
+// startApplication starts an engine, under a name, and waits until it works. If
+// it does not, the engine is returned as well.
+func (s *session) startApplication(ctx context.Context, app application, called string) (*engine, error) {
 	definitions, err := app.parse()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.cluster.createTopics(ctx, prefix, definitions); err != nil {
+	if err := s.cluster.createTopics(ctx, app.prefix, definitions); err != nil {
 		return nil, err
 	}
-	e, err := startEngine(s.cfg, s.cluster, engineName, filepath.Join(s.home, prefix), app)
+	e, err := startEngine(s.cfg, s.cluster, called, filepath.Join(s.home, app.prefix), app)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,11 @@ func (r *Result) WriteText(to io.Writer) error {
 	for _, m := range r.Workloads {
 		writeMeasured(&b, m)
 	}
-	writeGoals(&b, r.Goals)
+	if r.Soak != nil {
+		fmt.Fprintf(&b, "\n%s\n", r.Soak)
+	} else {
+		writeGoals(&b, r.Goals)
+	}
 	if len(r.Doubts) > 0 {
 		fmt.Fprintf(&b, "\nNot to be trusted without a thought:\n")
 		for _, text := range r.Doubts {
@@ -118,7 +122,7 @@ func writeGoals(b *bytes.Buffer, goals []Goal) {
 		if g.Unit != "" {
 			unit = " " + g.Unit
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s %s%s\t%s %s%s\t%s\n", g.What, decimal("%.4g", float64(g.Value)), sign, decimal("%.4g", g.Must), unit, sign, decimal("%.4g", g.Aim), unit, g.State)
+		fmt.Fprintf(w, "  %s\t%s\t%s %s%s\t%s %s%s\t%s\n", g.What, decimal("%.4g", float64(g.Value)), sign, decimal("%g", g.Must), unit, sign, decimal("%g", g.Aim), unit, g.State)
 	}
 	_ = w.Flush() // into memory: it does not fail
 }

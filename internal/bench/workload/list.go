@@ -39,7 +39,7 @@ func All() []*Workload {
 			Compares: "stream processors: what remains when there is no state",
 			Inputs:   []string{topicBegin}, Outputs: []string{topicDone},
 			Records: 1, Steps: 1, Loops: true, Closed: []int{512}, Open: []float64{1000},
-			open: openSingle("begin.avsc"),
+			open: openSingle("Begin", topicBegin, topicDone),
 		},
 		{
 			Name: "counter", Definition: "counter.yaml",
@@ -71,7 +71,7 @@ func All() []*Workload {
 			Compares: "timers in databases and in delay queues; a latency is how late it fires",
 			Inputs:   []string{topicBegin}, Outputs: []string{topicDone},
 			Records: 1, Steps: 1, Delay: time.Second, Closed: []int{4096}, Open: []float64{1000},
-			open: openSingle("begin.avsc"),
+			open: openSingle("Begin", topicBegin, topicDone),
 		},
 		{
 			Name: "checkout", Definition: checkout.Definition, files: checkout.Files,
@@ -81,6 +81,13 @@ func All() []*Workload {
 			Outputs:  []string{"inventory.commands", "payment.commands", "shipping.commands", "shop.order-status"},
 			Records:  4, Steps: 3, Sequential: true, Loops: true, Closed: []int{1, 128, 512}, Open: []float64{1000},
 			open: openCheckout,
+		},
+		{
+			Name: "sleepers", Definition: "call5.yaml", Sleepers: true,
+			Short:    "call5 on an engine in whose store ten million instances wait, beside one whose store is empty",
+			Compares: "engines whose work grows with what waits",
+			Inputs:   []string{topicBegin, topicReplies}, Outputs: []string{topicCommands, topicDone},
+			Records: 6, Steps: 5, Sequential: true, Closed: []int{128, 512}, Open: []float64{1000}, open: openCalls(5),
 		},
 	}
 }

@@ -4,21 +4,23 @@ import "github.com/twmb/franz-go/pkg/kgo"
 
 // single plays workflows that take one event and send one record.
 type single struct {
-	tag         string
+	tag, kind   string
 	begin, done string
 	value       payload
 }
 
-func openSingle(schema string) func(Casting) (Player, error) {
+// openSingle sends an event of a kind to one topic and waits for what comes out
+// of another.
+func openSingle(kind, begin, done string) func(Casting) (Player, error) {
 	return func(c Casting) (Player, error) {
-		value, err := encode(schema, map[string]any{"text": greeting})
-		return &single{tag: c.Tag, begin: Topic(c.Prefix, topicBegin), done: Topic(c.Prefix, topicDone), value: value}, err
+		value, err := encode("begin.avsc", map[string]any{"text": greeting})
+		return &single{tag: c.Tag, kind: kind, begin: Topic(c.Prefix, begin), done: Topic(c.Prefix, done), value: value}, err
 	}
 }
 
 func (p *single) Begin(n int64) *kgo.Record {
 	id := caseID(p.tag, n)
-	return event(p.begin, "Begin", id, p.value.of(id))
+	return event(p.begin, p.kind, id, p.value.of(id))
 }
 
 func (p *single) See(r *kgo.Record) Sighting {
@@ -27,3 +29,20 @@ func (p *single) See(r *kgo.Record) Sighting {
 	}
 	return stranger
 }
+
+// Sleepers are laid down by LieDown, one for each case, and woken by GetUp, whose
+// load must have the same tag: the nth case wakes the nth.
+var (
+	LieDown = &Workload{
+		Name: "lie-down", Short: "an instance that begins to wait", Definition: sleeperFile,
+		Inputs: []string{"sleep.begin"}, Outputs: []string{"sleep.asleep"}, Closed: []int{4096},
+		Records: 1, Steps: 1, open: openSingle("Begin", "sleep.begin", "sleep.asleep"),
+	}
+	GetUp = &Workload{
+		Name: "get-up", Short: "an instance that has waited, and is woken", Definition: sleeperFile,
+		Inputs: []string{"sleep.wake"}, Outputs: []string{"sleep.awake"}, Closed: []int{128},
+		Records: 1, Steps: 1, open: openSingle("Wake", "sleep.wake", "sleep.awake"),
+	}
+)
+
+const sleeperFile = "sleeper.yaml"

@@ -46,6 +46,10 @@ type Workload struct {
 	// from single inputs.
 	Loops bool
 
+	// Sleepers: a second engine, in whose store very many instances wait, is
+	// measured beside the first.
+	Sleepers bool
+
 	// Delay is how long a case lasts by its definition. It is no latency.
 	Delay time.Duration
 

@@ -1,0 +1,178 @@
+package bench
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rondo/internal/bench/load"
+	"rondo/internal/bench/workload"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares text with a file in testdata.
+func golden(t *testing.T, name string, write func(io.Writer) error) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(b.Bytes(), want) {
+		t.Errorf("%s differs (go test -update writes it anew):\n%s", name, b.String())
+	}
+}
+
+// someRound does so many steps a second, each taking some milliseconds.
+func someRound(stepsPerSecond, milliseconds float64) Round {
+	whole, step := load.NewLatencies(), load.NewLatencies()
+	for i := range 20_000 {
+		d := time.Duration(milliseconds * (1 + float64(i%100)/100) * float64(time.Millisecond))
+		step.Record(d)
+		whole.Record(6 * d)
+	}
+	return Round{
+		Seconds: 5, Cases: int64(stepsPerSecond), Steps: int64(5 * stepsPerSecond), Begun: 1000,
+		CasesPerSecond: stepsPerSecond / 5, StepsPerSecond: stepsPerSecond, Whole: whole, Step: step,
+		CPU:          CPU{SubjectPer1000: 0.025, BrokerPer1000: Number(math.NaN()), LoadPer1000: 0.01, Machine: 0.8, Others: 0.01},
+		BytesPerStep: 700, TransactionsPerSecond: 500, RecordsPerTransaction: 40, RSSBytes: 80 << 20, HeapBytes: 30 << 20,
+	}
+}
+
+func rounds(stepsPerSecond, milliseconds float64) []Round {
+	return []Round{someRound(stepsPerSecond, milliseconds), someRound(stepsPerSecond*1.1, milliseconds), someRound(stepsPerSecond*0.9, milliseconds)}
+}
+
+func someResult() *Result {
+	r := &Result{
+		Format: Format, At: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC), Version: "v0.1.0", Rounds: 3, WarmUp: 30,
+		Machine: Machine{CPU: "A processor", Cores: 2, MemoryBytes: 8e9, Kernel: "6.1", OS: "linux/amd64", Go: "go1.26"},
+		Broker:  Broker{Version: "v4.0", Nodes: 1, Replication: 1, Acks: "all", Settings: map[string]string{"min.insync.replicas": "1"}},
+		Workloads: []Measured{{Workload: "call5", Short: "five calls", Compares: "others", Phases: []Phase{
+			{Name: "c1", Concurrency: 1, Subjects: []Of{{"engine", rounds(500, 1.5)}, {"ring", rounds(600, 1)}}},
+			{Name: "c512", Concurrency: 512, Subjects: []Of{{"engine", rounds(18_000, 30)}, {"ring", rounds(40_000, 12)}, {"session", rounds(30_000, 20)}}},
+			{Name: "1000/s", Rate: 200, Subjects: []Of{{"engine", rounds(1000, 2)}, {"ring", rounds(1000, 1)}}},
+		}}},
+	}
+	r.Goals, r.Doubts = goalsOf(r), doubtsOf(r)
+	return r
+}
+
+func TestReport(t *testing.T) {
+	r := someResult()
+	golden(t, "report.txt", r.WriteText)
+	golden(t, "throughput.svg", r.WriteThroughput)
+	golden(t, "latency.svg", r.Workloads[0].WriteLatencies)
+}
+
+func TestFilesOfAResult(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	if err := someResult().WriteFiles(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"result.json", "throughput.svg", "latency-call5.svg"} {
+		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || len(text) < 500 {
+			t.Errorf("%s: %d bytes, %v", name, len(text), err)
+		}
+	}
+}
+
+func TestGoalsAreReachedFromTheirSide(t *testing.T) {
+	for _, tc := range []struct {
+		goal Goal
+		want State
+	}{
+		{Goal{Must: 0.35, Aim: 0.6, Value: 0.34}, Missed},
+		{Goal{Must: 0.35, Aim: 0.6, Value: 0.35}, Reached},
+		{Goal{Must: 0.35, Aim: 0.6, Value: 0.7}, Aimed},
+		{Goal{Must: 18, Aim: 10, Most: true, Value: 19}, Missed},
+		{Goal{Must: 18, Aim: 10, Most: true, Value: 18}, Reached},
+		{Goal{Must: 18, Aim: 10, Most: true, Value: 3}, Aimed},
+		{Goal{Must: 18, Aim: 10, Most: true, Value: Number(math.NaN())}, NotMeasured},
+	} {
+		if got := tc.goal.state(); got != tc.want {
+			t.Errorf("%+v: %s, want %s", tc.goal, got, tc.want)
+		}
+	}
+}
+
+func TestWhatIsNotToBeTrustedIsSaid(t *testing.T) {
+	open := Phase{Name: "1000/s", Rate: 200}
+	closed := Phase{Name: "c512", Concurrency: 512}
+	if list := doubts(open, Of{"engine", []Round{someRound(1000, 1)}}); len(list) != 0 {
+		t.Fatalf("doubts about nothing: %q", list)
+	}
+	for want, change := range map[string]func(*Round){
+		"processors were full":  func(r *Round) { r.CPU.Machine = 0.97 },
+		"others took 30 %":      func(r *Round) { r.CPU.Others = 0.3 },
+		"steal":                 func(r *Round) { r.CPU.Steal = 0.02 },
+		"load began 5.0 %":      func(r *Round) { r.Late = 50 },
+		"WRONG: 2 records":      func(r *Round) { r.Wrong = 2 },
+		"p99.9 is of 1 samples": func(r *Round) { r.Step = load.NewLatencies(); r.Step.Record(time.Second) },
+	} {
+		r := someRound(1000, 1)
+		change(&r)
+		want = strings.Replace(want, "p99.9 is", "p99 and p99.9 are", 1)
+		if list := doubts(open, Of{"engine", []Round{r}}); len(list) != 1 || !strings.Contains(list[0], want) {
+			t.Errorf("want %q, got %q", want, list)
+		}
+	}
+	full := someRound(1000, 1)
+	full.CPU.Machine = 1
+	if list := doubts(closed, Of{"engine", []Round{full}}); len(list) != 0 {
+		t.Errorf("at its limit a workload may fill the processors: %q", list)
+	}
+	if list := doubts(closed, Of{"engine", []Round{someRound(1000, 1), someRound(2000, 1)}}); len(list) != 1 || !strings.Contains(list[0], "1000 to 2000") {
+		t.Errorf("rounds that differ: %q", list)
+	}
+}
+
+// `rondo bench` alone takes at most ten minutes.
+func TestThePlanKeepsToItsTime(t *testing.T) {
+	c := Config{Rounds: 3, Loops: true, Scale: 1, WarmUp: 30 * time.Second}
+	for _, name := range []string{"call5", "passthrough", "counter"} {
+		c.Workloads = append(c.Workloads, workload.Named(name))
+	}
+	total := time.Duration(0)
+	for _, w := range c.Workloads {
+		total += c.timeOf(w)
+	}
+	if total > 10*time.Minute {
+		t.Errorf("it takes %s", total)
+	}
+	golden(t, "plan.txt", c.WritePlan)
+}
+
+func TestMemoryThatGrowsIsTold(t *testing.T) {
+	flat, rising := &Soak{Seconds: 600}, &Soak{Seconds: 600}
+	for i := range 120 {
+		noise := float64(i%7) * (1 << 20)
+		at := float64(5 * i)
+		flat.Samples = append(flat.Samples, MemorySample{at, 100<<20 + noise, 40<<20 + noise})
+		rising.Samples = append(rising.Samples, MemorySample{at, 100<<20 + noise + at*40_000, 40<<20 + noise})
+	}
+	flat.judge()
+	rising.judge()
+	if flat.Grows {
+		t.Errorf("flat: %s", flat)
+	}
+	if !rising.Grows || math.Abs(rising.RSS.BytesPerMinute-60*40_000) > 200_000 {
+		t.Errorf("rising: %s", rising)
+	}
+}
