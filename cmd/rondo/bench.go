@@ -94,12 +94,15 @@ func workloadsOf(names []string) ([]*workload.Workload, error) {
 	}
 	var all []*workload.Workload
 	for _, name := range names {
-		w := workload.Named(name)
-		if w == nil {
-			var known []string
-			for _, w := range workload.All() {
-				known = append(known, w.Name)
+		var known []string
+		var w *workload.Workload
+		for _, one := range workload.All() {
+			known = append(known, one.Name)
+			if one.Name == name {
+				w = one
 			}
+		}
+		if w == nil {
 			return nil, usagef("there is no workload %q: give some of %s", name, strings.Join(known, ", "))
 		}
 		all = append(all, w)

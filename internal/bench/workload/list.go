@@ -92,9 +92,10 @@ func All() []*Workload {
 	}
 }
 
-// Named is the workload of this name; nil without one.
+// Named is the workload of this name, the sleepers' beginning and end included;
+// nil without one.
 func Named(name string) *Workload {
-	for _, w := range All() {
+	for _, w := range append(All(), LieDown, GetUp) {
 		if w.Name == name {
 			return w
 		}
