@@ -52,7 +52,8 @@ type Config struct {
 	Loops bool
 
 	// BrokerPID is the process of a broker on this machine whose processor time
-	// is measured. 0: that of the embedded broker, or none.
+	// is measured. 0: that of the embedded broker, or the one that listens on the
+	// only address of Brokers if that is loopback.
 	BrokerPID int
 
 	// Profiles is a folder for profiles of the engine. "": none are taken.

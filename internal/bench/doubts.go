@@ -17,20 +17,30 @@ const (
 	quantileHigh = 0.999
 )
 
+// Doubt is why figures are not to be trusted.
+type Doubt struct {
+	What string `json:"what"`         // "the processors were full: …"
+	Of   string `json:"of,omitempty"` // "call5 c1 engine"; "": the whole run
+	How  string `json:"how"`          // "97 %"; "" where there is no more to say
+	// Minor: only the highest quantile is in doubt.
+	Minor bool `json:"minor,omitempty"`
+}
+
 // doubtsOf says which figures are not trustworthy, and why.
-func doubtsOf(r *Result) []string {
-	var all []string
+func doubtsOf(r *Result) []Doubt {
+	var all []Doubt
 	if r.Broker.Embedded {
-		all = append(all, "The broker was the embedded one: it is not Kafka, keeps everything in memory and waits for no disk. Compare figures of one run with each other only; for others use --brokers.")
+		all = append(all, Doubt{What: "the broker was the embedded one: it is not Kafka, keeps everything in memory and waits for no disk. Compare figures of one run with each other only; for others use --brokers"})
 	}
 	if r.Rounds < 3 {
-		all = append(all, fmt.Sprintf("There were %d rounds: how far they differ is not known. Take 3.", r.Rounds))
+		all = append(all, Doubt{What: "there were fewer than three rounds: how far they differ is not known", How: fmt.Sprint(r.Rounds)})
 	}
 	for _, m := range r.Workloads {
 		for _, p := range m.Phases {
 			for _, of := range p.Subjects {
-				for _, text := range doubts(p, of) {
-					all = append(all, fmt.Sprintf("%s %s %s: %s", m.Workload, p.Name, of.Subject, text))
+				for _, d := range doubts(p, of) {
+					d.Of = placeOf(m.Workload, p.Name, of.Subject)
+					all = append(all, d)
 				}
 			}
 		}
@@ -38,10 +48,12 @@ func doubtsOf(r *Result) []string {
 	return all
 }
 
+// placeOf names what a figure is of.
+func placeOf(workload, phase, subject string) string { return workload + " " + phase + " " + subject }
+
 // doubts are those about one measurement.
-func doubts(p Phase, of Of) []string {
-	var all []string
-	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+func doubts(p Phase, of Of) []Doubt {
+	var all []Doubt
 	most := func(number func(Round) float64) float64 {
 		most := math.Inf(-1)
 		for _, round := range of.Rounds {
@@ -49,36 +61,31 @@ func doubts(p Phase, of Of) []string {
 		}
 		return most
 	}
+	share := func(bound float64, number func(Round) float64, what string) {
+		if value := most(number); value > bound {
+			all = append(all, Doubt{What: what, How: fmt.Sprintf("%.3g %%", 100*value)})
+		}
+	}
 	for _, round := range of.Rounds {
 		if round.Wrong > 0 {
-			say("WRONG: %d records or cases are not as they must be; the first: %s", round.Wrong, first(round.Faults))
+			all = append(all, Doubt{What: "WRONG: records or cases are not as they must be", How: fmt.Sprintf("%d; the first: %s", round.Wrong, first(round.Faults))})
 			break
 		}
 	}
-	latencies := p.Rate > 0 || p.Concurrency <= fewUnderWay
-	if busy := most(func(r Round) float64 { return float64(r.CPU.Machine) }); latencies && busy > busyShare {
-		say("the processors were full (%.0f %%): the latencies are those of waiting for them", 100*busy)
+	if p.Rate > 0 || p.Concurrency <= fewUnderWay {
+		share(busyShare, func(r Round) float64 { return float64(r.CPU.Machine) }, "the processors were full: latencies are those of waiting for them")
 	}
-	if others := most(func(r Round) float64 { return float64(r.CPU.Others) }); others > othersShare {
-		say("others took %.0f %% of the processors", 100*others)
-	}
-	if steal := most(func(r Round) float64 { return float64(r.CPU.Steal) }); steal > stealShare {
-		say("the machine's host took %.1f %% of the processors (steal)", 100*steal)
-	}
-	if late := most(func(r Round) float64 { return float64(r.Late) / float64(max(r.Begun, 1)) }); late > lateShare {
-		say("the load began %.1f %% of the cases late: their latencies count from when they should have begun", 100*late)
-	}
+	share(othersShare, func(r Round) float64 { return float64(r.CPU.Others) }, "others were at work on the machine: they took of its processors")
+	share(stealShare, func(r Round) float64 { return float64(r.CPU.Steal) }, "the machine's host took of its processors (steal)")
+	share(lateShare, func(r Round) float64 { return float64(r.Late) / float64(max(r.Begun, 1)) }, "the load itself was late: it began cases after their time, from which their latencies count")
 	if s := spread(of.Rounds, func(r Round) float64 { return r.StepsPerSecond }); float64(s.Max-s.Min) > spreadShare*float64(s.Median) {
-		say("the rounds differ: %.0f to %.0f steps/s", float64(s.Min), float64(s.Max))
+		all = append(all, Doubt{What: "the rounds differ", How: fmt.Sprintf("%.0f to %.0f steps/s", float64(s.Min), float64(s.Max))})
 	}
-	if text := fewSamples(p, of); text != "" {
-		say("%s", text)
-	}
-	return all
+	return append(all, fewSamples(of)...)
 }
 
 // fewSamples says which quantiles are made of too few.
-func fewSamples(p Phase, of Of) string {
+func fewSamples(of Of) []Doubt {
 	least := int64(math.MaxInt64)
 	for _, round := range of.Rounds {
 		least = min(least, round.Step.Count())
@@ -86,13 +93,13 @@ func fewSamples(p Phase, of Of) string {
 	beyond := func(q float64) bool { return float64(least)*(1-q) < beyondCount }
 	switch {
 	case least == 0:
-		return ""
+		return nil
 	case beyond(0.99):
-		return fmt.Sprintf("p99 and p99.9 are of %d samples only", least)
+		return []Doubt{{What: "p99 and p99.9 are of too few samples", How: fmt.Sprint(least)}}
 	case beyond(quantileHigh):
-		return fmt.Sprintf("p99.9 is of %d samples only", least)
+		return []Doubt{{What: "p99.9 is of too few samples", How: fmt.Sprint(least), Minor: true}}
 	}
-	return ""
+	return nil
 }
 
 func first(texts []string) string {

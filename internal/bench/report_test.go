@@ -5,9 +5,9 @@ import (
 	"flag"
 	"io"
 	"math"
+	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -70,7 +70,9 @@ func someResult() *Result {
 			{Name: "1000/s", Rate: 200, Subjects: []Of{{"engine", rounds(1000, 2)}, {"ring", rounds(1000, 1)}}},
 		}}},
 	}
-	r.Goals, r.Doubts = goalsOf(r), doubtsOf(r)
+	r.Workloads[0].Phases[0].Subjects[0].Rounds[1].CPU.Machine = 1
+	r.Doubts = doubtsOf(r)
+	r.Goals = goalsOf(r)
 	return r
 }
 
@@ -116,30 +118,29 @@ func TestWhatIsNotToBeTrustedIsSaid(t *testing.T) {
 	open := Phase{Name: "1000/s", Rate: 200}
 	closed := Phase{Name: "c512", Concurrency: 512}
 	if list := doubts(open, Of{"engine", []Round{someRound(1000, 1)}}); len(list) != 0 {
-		t.Fatalf("doubts about nothing: %q", list)
+		t.Fatalf("doubts about nothing: %v", list)
 	}
 	for want, change := range map[string]func(*Round){
-		"processors were full":  func(r *Round) { r.CPU.Machine = 0.97 },
-		"others took 30 %":      func(r *Round) { r.CPU.Others = 0.3 },
-		"steal":                 func(r *Round) { r.CPU.Steal = 0.02 },
-		"load began 5.0 %":      func(r *Round) { r.Late = 50 },
-		"WRONG: 2 records":      func(r *Round) { r.Wrong = 2 },
-		"p99.9 is of 1 samples": func(r *Round) { r.Step = load.NewLatencies(); r.Step.Record(time.Second) },
+		"the processors were full: latencies are those of waiting for them 97 %":                          func(r *Round) { r.CPU.Machine = 0.97 },
+		"others were at work on the machine: they took of its processors 30 %":                            func(r *Round) { r.CPU.Others = 0.3 },
+		"the machine's host took of its processors (steal) 2 %":                                           func(r *Round) { r.CPU.Steal = 0.02 },
+		"the load itself was late: it began cases after their time, from which their latencies count 5 %": func(r *Round) { r.Late = 50 },
+		"WRONG: records or cases are not as they must be 2; the first: not told":                          func(r *Round) { r.Wrong = 2 },
+		"p99 and p99.9 are of too few samples 1":                                                          func(r *Round) { r.Step = load.NewLatencies(); r.Step.Record(time.Second) },
 	} {
 		r := someRound(1000, 1)
 		change(&r)
-		want = strings.Replace(want, "p99.9 is", "p99 and p99.9 are", 1)
-		if list := doubts(open, Of{"engine", []Round{r}}); len(list) != 1 || !strings.Contains(list[0], want) {
-			t.Errorf("want %q, got %q", want, list)
+		if list := doubts(open, Of{"engine", []Round{r}}); len(list) != 1 || list[0].What+" "+list[0].How != want {
+			t.Errorf("want %q, got %v", want, list)
 		}
 	}
 	full := someRound(1000, 1)
 	full.CPU.Machine = 1
 	if list := doubts(closed, Of{"engine", []Round{full}}); len(list) != 0 {
-		t.Errorf("at its limit a workload may fill the processors: %q", list)
+		t.Errorf("at its limit a workload may fill the processors: %v", list)
 	}
-	if list := doubts(closed, Of{"engine", []Round{someRound(1000, 1), someRound(2000, 1)}}); len(list) != 1 || !strings.Contains(list[0], "1000 to 2000") {
-		t.Errorf("rounds that differ: %q", list)
+	if list := doubts(closed, Of{"engine", []Round{someRound(1000, 1), someRound(2000, 1)}}); len(list) != 1 || list[0].How != "1000 to 2000 steps/s" {
+		t.Errorf("rounds that differ: %v", list)
 	}
 }
 
@@ -174,5 +175,24 @@ func TestMemoryThatGrowsIsTold(t *testing.T) {
 	}
 	if !rising.Grows || math.Abs(rising.RSS.BytesPerMinute-60*40_000) > 200_000 {
 		t.Errorf("rising: %s", rising)
+	}
+}
+
+func TestTheProcessOfABrokerIsFoundByItsAddress(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := os.Stat("/proc/net/tcp"); err != nil {
+		t.Skip("the system does not tell which process listens where")
+	}
+	if pid := listenerOf(l.Addr().String()); pid != os.Getpid() {
+		t.Errorf("process %d listens on %s, want %d", pid, l.Addr(), os.Getpid())
+	}
+	for _, address := range []string{"kafka-1:9092", "10.0.0.1:9092", "nothing"} {
+		if pid := listenerOf(address); pid != 0 {
+			t.Errorf("process %d listens on %s", pid, address)
+		}
 	}
 }

@@ -23,7 +23,7 @@ type Result struct {
 	Workloads []Measured `json:"workloads"`
 	Soak      *Soak      `json:"soak,omitempty"`
 	Goals     []Goal     `json:"goals"`
-	Doubts    []string   `json:"doubts"` // which figures are not trustworthy, and why
+	Doubts    []Doubt    `json:"doubts"` // which figures are not trustworthy, and why
 }
 
 // Measured is what was measured of a workload.

@@ -43,6 +43,9 @@ func Run(ctx context.Context, cfg Config) (result *Result, err error) {
 		defer func() { err = errors.Join(err, broker.stop()) }()
 		brokers, s.brokerPID = addresses, broker.pid()
 	}
+	if s.brokerPID == 0 && len(brokers) == 1 {
+		s.brokerPID = listenerOf(brokers[0])
+	}
 	if err := cfg.WritePlan(cfg.Progress); err != nil {
 		return nil, fmt.Errorf("print the plan: %w", err)
 	}
@@ -88,7 +91,8 @@ func (s *session) measure(ctx context.Context) (*Result, error) {
 		}
 		result.Workloads = append(result.Workloads, m)
 	}
-	result.Goals, result.Doubts = goalsOf(result), doubtsOf(result)
+	result.Doubts = doubtsOf(result)
+	result.Goals = goalsOf(result)
 	return result, nil
 }
 

@@ -145,9 +145,13 @@ func (m Measured) WriteLatencies(to io.Writer) error {
 	y := func(v float64) float64 {
 		return curveTop + (math.Log10(high)-math.Log10(v))/(math.Log10(high)-math.Log10(low))*curveHigh
 	}
-	for v := low; v <= high*1.001; v *= 10 {
-		s.line(curveLeft, y(v), plotWidth-curveRight, y(v), faint)
-		s.text(curveLeft-6, y(v)+4, "end", ink, "11", fmt.Sprintf("%g", v))
+	for decade := low; decade <= high*1.001; decade *= 10 {
+		for _, v := range []float64{decade, 2 * decade, 5 * decade} {
+			if v <= high*1.001 {
+				s.line(curveLeft, y(v), plotWidth-curveRight, y(v), faint)
+				s.text(curveLeft-6, y(v)+4, "end", ink, "11", fmt.Sprintf("%g", v))
+			}
+		}
 	}
 	for _, q := range quantiles {
 		s.line(x(q), curveTop, x(q), curveTop+curveHigh, faint)

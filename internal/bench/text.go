@@ -24,12 +24,7 @@ func (r *Result) WriteText(to io.Writer) error {
 	} else {
 		writeGoals(&b, r.Goals)
 	}
-	if len(r.Doubts) > 0 {
-		fmt.Fprintf(&b, "\nNot to be trusted without a thought:\n")
-		for _, text := range r.Doubts {
-			fmt.Fprintf(&b, "  - %s\n", text)
-		}
-	}
+	writeDoubts(&b, r.Doubts)
 	_, err := to.Write(b.Bytes())
 	return err
 }
@@ -118,11 +113,41 @@ func writeGoals(b *bytes.Buffer, goals []Goal) {
 		if g.Most {
 			sign = "≤"
 		}
+		verdict := string(g.State)
+		if g.Doubtful {
+			verdict += ", but see below"
+		}
 		unit := ""
 		if g.Unit != "" {
 			unit = " " + g.Unit
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s %s%s\t%s %s%s\t%s\n", g.What, decimal("%.4g", float64(g.Value)), sign, decimal("%g", g.Must), unit, sign, decimal("%g", g.Aim), unit, g.State)
+		fmt.Fprintf(w, "  %s\t%s\t%s %s%s\t%s %s%s\t%s\n", g.What, decimal("%.4g", float64(g.Value)), sign, decimal("%g", g.Must), unit, sign, decimal("%g", g.Aim), unit, verdict)
 	}
 	_ = w.Flush() // into memory: it does not fail
+}
+
+// writeDoubts says each doubt once, and of what it is.
+func writeDoubts(b *bytes.Buffer, doubts []Doubt) {
+	if len(doubts) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nNot to be trusted, or not without a thought:\n")
+	var kinds []string
+	of := map[string][]string{}
+	for _, d := range doubts {
+		if _, ok := of[d.What]; !ok {
+			kinds = append(kinds, d.What)
+		}
+		how := strings.TrimSpace(d.Of)
+		if d.How != "" {
+			how = strings.TrimSpace(how + " (" + d.How + ")")
+		}
+		of[d.What] = append(of[d.What], how)
+	}
+	for _, what := range kinds {
+		fmt.Fprintf(b, "  - %s\n", what)
+		if list := strings.Join(of[what], ", "); list != "" {
+			fmt.Fprintf(b, "    %s\n", list)
+		}
+	}
 }
