@@ -52,6 +52,7 @@ func Compile(def *Definition, options Options) (*Plan, diag.List) {
 	if def.gaps != nil || c.found.list.HasErrors() {
 		return nil, c.found.sorted()
 	}
+	c.locals()
 	c.reach()
 	return c.plan, c.found.sorted()
 }

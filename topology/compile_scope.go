@@ -176,6 +176,34 @@ func (s *scopes) visible(id int) []string {
 	return out
 }
 
+// locals notes what the branches see that begin at a place.
+func (c *compiler) locals() {
+	c.plan.locals = map[string][]string{}
+	for _, place := range sortedKeys(c.plan.nodes) {
+		var names []string
+		for _, id := range c.scopes.at(c.plan.nodes[place]) {
+			names = append(names, c.scopes.visible(id)...)
+		}
+		if slices.Sort(names); len(names) > 0 {
+			c.plan.locals[place] = slices.Compact(names)
+		}
+	}
+}
+
+// at are the scopes that begin at a step or reaction.
+func (s *scopes) at(n *node) []int {
+	if n.role == roleAnytime {
+		return []int{s.anytime[n.step]}
+	}
+	switch a := n.step.Action.(type) {
+	case *Fork:
+		return s.forks[a]
+	case *For:
+		return []int{s.loops[a]}
+	}
+	return nil
+}
+
 // hops says how many scopes outwards of id a name belongs; -1 is the workflow.
 func (s *scopes) hops(id int, name string) int {
 	v := s.list[id]

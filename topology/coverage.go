@@ -152,6 +152,10 @@ func (t Trace) spot() string {
 // Variables are the variables of the workflow's scope, sorted.
 func (p *Plan) Variables() []string { return slices.Clone(p.vars) }
 
+// VariablesAt are the variables that branches see which begin at a place: a fork, a
+// loop or a reaction of `anytime`. They are sorted; there are none for other places.
+func (p *Plan) VariablesAt(place string) []string { return slices.Clone(p.locals[place]) }
+
 // Comes are the names of the messages that instances start with, react to or
 // wait for, in the order of the file.
 func (p *Plan) Comes() []string { return p.messageNames(func(m *message) bool { return m.comes }) }

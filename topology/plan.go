@@ -34,7 +34,8 @@ type Plan struct {
 	deadline *moment
 	output   *template
 	keep     time.Duration
-	vars     []string // of the workflow's scope, sorted
+	vars     []string            // of the workflow's scope, sorted
+	locals   map[string][]string // by the place of a fork, a loop or a reaction of `anytime`: what its branches see, sorted
 
 	listeners map[string]listenSet // message → the listens that take it
 	aside     listenSet            // listens in the reach of `anytime`

@@ -290,7 +290,22 @@ func stepsFirst(places []string) []string {
 }
 
 func (c *checker) variables(n *yaml.Node, s *Step) {
-	c.known(n, namesOf(c.of(s), (*topology.Plan).Variables), "the workflow has no variable `%s`")
+	if s.Branch == "" {
+		c.known(n, namesOf(c.of(s), (*topology.Plan).Variables), "the workflow has no variable `%s`")
+		return
+	}
+	// The last step that the name has is where the branch begins.
+	var names []string
+	for _, part := range strings.Split(s.Branch, "/") {
+		if seen := namesOf(c.of(s), func(p *topology.Plan) []string { return p.VariablesAt(part) }); len(seen) > 0 {
+			names = seen
+		}
+	}
+	if len(names) == 0 {
+		c.report(s.where.branch, "no branch begins at `%s`", s.Branch).Help = "`legs/0` is an iteration of a loop, `both/left` a branch of a fork, `anytime.OrderCancelled` a reaction"
+		return
+	}
+	c.known(n, names, "no such branch has a variable `%s`")
 }
 
 // known reports the keys of a mapping that are none of the names.

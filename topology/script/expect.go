@@ -259,11 +259,18 @@ func (r *runner) at(s *Step) *Failure {
 
 func (r *runner) vars(s *Step) *Failure {
 	expected := "variables " + value.Format(s.Payload)
+	if s.Branch != "" {
+		expected = "variables of " + s.Branch + " " + value.Format(s.Payload)
+	}
 	i, failure := r.instance(s, expected)
 	if failure != nil {
 		return failure
 	}
-	got := i.Vars
+	all, ok := variables(i, s.Branch)
+	if !ok {
+		return r.fail(s, expected, "%s", missingBranch(i, s.Branch)).at(s.where.branch)
+	}
+	got := all
 	for name := range s.Payload.(*value.Map).All() {
 		if _, ok := got.Lookup(name); !ok {
 			got = got.With(name, nil) // one that was never set is null
@@ -273,7 +280,7 @@ func (r *runner) vars(s *Step) *Failure {
 		return nil
 	}
 	c := compare(s.Payload, got)
-	f := r.fail(s, expected, "%s (%s)", value.Format(i.Vars), c.first.text()).at(nodeAt(s.where.payload, c.path))
+	f := r.fail(s, expected, "%s (%s)", value.Format(all), c.first.text()).at(nodeAt(s.where.payload, c.path))
 	f.Rows = c.rows
 	return f
 }

@@ -290,6 +290,8 @@ func (p *suiteParser) step(n *yaml.Node) Step {
 			s.Key, s.where.key = p.keyText(v), v
 		case key.Value == "workflow":
 			s.Workflow, s.where.workflow = p.text(v, "`workflow`"), v
+		case key.Value == "of":
+			s.Branch, s.where.branch = p.text(v, "`of`"), v
 		case s.Word != "":
 			p.report(key, "one word belongs on a line, and here stands `%s` already", s.Word)
 		default:
@@ -297,6 +299,9 @@ func (p *suiteParser) step(n *yaml.Node) Step {
 			p.word(&s, key, v)
 		}
 	})
+	if s.Branch != "" && s.Word != wordVars && s.Word != "" {
+		p.report(s.where.branch, "`of` names a branch whose `vars` are meant; `%s` has none", s.Word)
+	}
 	if s.Word == "" && len(p.found) == before {
 		p.report(n, "a line of a script needs a word: one of %s", strings.Join(stepWords, ", "))
 	}

@@ -45,6 +45,8 @@ type Step struct {
 	Workflow string // whose instance; "" is the tested workflow
 	Key      string // of the instance; "" is that of the last `in`. Of an `in`: the record's key
 
+	Branch string // vars: of which branch; "" is the workflow's own
+
 	Message   string      // in, out, late: a message's name; "" for `out: none` and any late one
 	Payload   value.Value // in, out: the payload; vars: the variables; run: `with`; table: rows by table and key
 	Headers   *value.Map
@@ -101,7 +103,7 @@ type Child struct {
 // places are where the parts of a line stand: of each, its key or its value.
 type places struct {
 	message, payload, headers, echo, attempt, key, workflow *yaml.Node
-	child                                                   *yaml.Node // the child's workflow
+	child, branch                                           *yaml.Node // the child's workflow
 }
 
 // acts are what an operator can do to an instance.
