@@ -2,6 +2,7 @@ package topology_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -40,10 +41,11 @@ func TestSpotsAreAllThatCanBeReached(t *testing.T) {
 		got = append(got, fmt.Sprintf("%d %s %s", s.Pos.Line, s.Kind, s.Name))
 	}
 	want := []string{
-		"9 outcome start.Begun", "10 outcome deadline", "11 outcome anytime.More", "11 branch anytime.More: if not",
-		"13 step ask", "15 outcome ask.Told", "15 outcome ask.Told.2", "16 outcome ask: timeout", "17 branch ask.catch.timeout", "18 branch ask.compensate",
+		"9 outcome again: repeated", "9 outcome start.Begun", "10 outcome deadline", "11 outcome anytime.More", "11 branch anytime.More: if not",
+		"13 step ask", "15 outcome ask.Told", "15 outcome ask.Told.2", "16 outcome ask: timeout", "17 branch ask.catch.timeout",
+		"18 branch ask.compensate", "18 branch ask.compensate: done", "18 branch ask.compensate: in doubt",
 		"19 step kind", "19 branch kind: if not", "19 branch kind.1", "19 branch kind.2",
-		"20 step hear", "20 outcome hear: timeout", "20 outcome hear.Told", "20 outcome hear: until",
+		"20 step hear", "20 outcome hear: idle", "20 outcome hear.Told", "20 outcome hear: until",
 		"21 branch catch.any", "21 step undo", "21 step failed",
 	}
 	if !slices.Equal(got, want) {
@@ -66,6 +68,7 @@ func TestEverySpotIsReached(t *testing.T) {
 		"Begun {id: a}; Told {id: a, ok: false}",
 		"Begun {id: a}; set; Told {id: a, ok: true}; +1h",
 		"Begun {id: a}; pause; +1h; resume; +0s",
+		"Begun {id: a}; Begun {id: a}",
 	} {
 		for _, name := range reachedBy(t, plan, lines) {
 			delete(missing, name)
@@ -118,4 +121,62 @@ func mapValue(t *testing.T, text string) any {
 		t.Fatal(err)
 	}
 	return v
+}
+
+const turnsWorkflow = `workflow: turns
+version: 1
+again: queue
+messages:
+  Go:    {topic: a, key: event.id}
+  Note:  {topic: a, key: event.id, id: event.n}
+  Hurry: {topic: a, key: event.id, early: drop}
+  Ask:   {topic: b}
+  Told:  {topic: a, key: event.id}
+tables: {shop: {topic: t}}
+start: {Go: {when: event.ok, set: {n: =event.n, row: "=lookup('shop', key)"}}}
+do:
+  - ask: {send: Ask, await: {Told: {when: event.n == n}}, timeout: 1s, retry: {attempts: 2, backoff: 1s}, catch: {timeout: {}}}
+  - kind: {switch: [{when: n > 5, set: {n: 5}}]}
+  - loop: {for: {each: i, in: "n > 2 ? [1, 2] : []", while: n < 4, parallel: 2}, join: any, do: [{rest: {wait: 1s}}]}
+  - both: {fork: {fast: [{one: {wait: 1s}}], slow: [{two: {wait: 1m}}]}, join: any}
+  - kid: {run: child, await: {completed: {}}, timeout: 1h, catch: {any: {}}}
+  - hear: {listen: {Note: {}, Hurry: {}}, timeout: 2s, idle: 1s, until: n > 100, catch: {timeout: {}}}
+`
+
+// TestEveryTurnIsReached: what is no step of its own, and can come of one all the same.
+func TestEveryTurnIsReached(t *testing.T) {
+	plan := compile(t, "turns.yaml", turnsWorkflow, topology.Limits{})
+	missing := map[string]bool{}
+	for _, s := range plan.Spots() {
+		if strings.Contains(s.Name, ":") {
+			missing[s.Name] = true
+		}
+	}
+	for _, want := range []string{
+		"again: queued", "Note: duplicate", "Hurry: early", "start.Go: when not", "lookup shop: no row", "ask: timeout", "ask: retry", "ask.Told: when not", "kind: none",
+		"loop: empty", "loop: while", "loop: join", "both: join", "kid: timeout", "kid: failed", "hear: timeout", "hear: idle", "hear: until", "hear: held",
+	} {
+		if !missing[want] {
+			t.Errorf("%s is no spot", want)
+		}
+	}
+	for lines, want := range map[string]string{
+		"Go {id: a, ok: false}":                                                                              "start.Go: when not",
+		"Go {id: a, ok: true, n: 1}; Go {id: a, ok: true}":                                                   "again: queued, lookup shop: no row",
+		"Go {id: a, ok: true, n: 1}; Hurry {id: a}; +1s; +1s":                                                "Hurry: early, ask: retry, lookup shop: no row",
+		"Go {id: a, ok: true, n: 1}; Told {id: a, n: 2}; +4s":                                                "ask.Told: when not, ask: retry, ask: timeout, both: join, kind: none, lookup shop: no row, loop: empty",
+		"Go {id: a, ok: true, n: 6}; Told {id: a, n: 6}":                                                     "lookup shop: no row, loop: empty, loop: while",
+		"Go {id: a, ok: true, n: 3}; Told {id: a, n: 3}; +1s":                                                "kind: none, lookup shop: no row, loop: join",
+		"Go {id: a, ok: true, n: 6}; Told {id: a, n: 6}; Note {id: a, n: 1}; +1h1s; Note {id: a, n: 1}; +3s": "Note: duplicate, both: join, hear: held, hear: idle, kid: timeout, lookup shop: no row, loop: empty, loop: while",
+	} {
+		got := map[string]bool{}
+		for _, name := range reachedBy(t, plan, lines) {
+			if strings.Contains(name, ": ") {
+				got[name] = true
+			}
+		}
+		if text := strings.Join(slices.Sorted(maps.Keys(got)), ", "); text != want {
+			t.Errorf("%s reaches %s\nwant %s", lines, text, want)
+		}
+	}
 }

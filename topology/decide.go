@@ -98,6 +98,7 @@ func (p *pass) begins(e *Event) bool {
 	case p.startTakes(e) && p.bury != nil:
 		p.dead(*p.bury)
 	case p.early(e) == earlyReject && !p.startTakes(e):
+		p.turn(e.Message, turnEarly)
 		p.dead(DeadLetter{"no-instance", "there is no instance " + p.who() + " for this " + e.Message +
 			", and `early: reject` forbids to pass over it"})
 	default:
@@ -119,6 +120,7 @@ func (p *pass) comesAfterTheEnd(e *Event) bool {
 	case start == nil:
 		p.out.Outcome = Late
 	case p.plan.definition.Again == AgainNever || p.plan.definition.Again == "":
+		p.turn(spotAgain, turnRepeated)
 		p.out.Outcome = Repeated
 	case len(p.inst.Starts) > 0 && !p.itsTurn:
 		p.waitForEnd(&Kept{At: p.at, Event: e}) // others were first
@@ -225,6 +227,7 @@ func (p *pass) comesEarly(e *Event) bool {
 		p.note("drop", "", e.Message)
 		p.out.Outcome = Ignored
 	case earlyReject:
+		p.turn(e.Message, turnEarly)
 		p.dead(DeadLetter{"early", "the instance " + p.who() + " does not listen for " + e.Message +
 			" yet, and `early: reject` forbids to hold it"})
 	default:
@@ -254,6 +257,7 @@ func (p *pass) startsAgain(e *Event) bool {
 	case AgainRestart:
 		p.restart(&Kept{At: p.at, Event: e})
 	default:
+		p.turn(spotAgain, turnRepeated)
 		p.note("repeat", "", e.Message)
 		p.out.Outcome = Repeated
 	}
@@ -267,6 +271,7 @@ func (p *pass) waitForEnd(k *Kept) {
 		return
 	}
 	p.edit().Starts = appendCopy(p.inst.Starts, k)
+	p.turn(spotAgain, turnQueued)
 	p.note("queue", "", k.name())
 	p.out.Outcome = Queued
 }
@@ -280,6 +285,7 @@ func (p *pass) restart(k *Kept) {
 		}
 	}
 	p.edit().Starts = []*Kept{k}
+	p.turn(spotAgain, turnRestarted)
 	p.out.Outcome = Queued
 	p.note("queue", "", k.name())
 	p.cancel("again: restart", "")

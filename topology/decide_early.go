@@ -20,6 +20,7 @@ func (p *pass) expect(e *Event, m *message) {
 	}
 	p.inst = inst
 	inst.Held = appendCopy(inst.Held, &Kept{At: p.at, Event: e, Until: p.arm(p.at.Add(m.Early.Hold))})
+	p.turn(e.Message, turnEarly)
 	p.note("hold", "", e.Message)
 	p.out.Outcome = Held
 }

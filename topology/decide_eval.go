@@ -292,6 +292,7 @@ func (p *pass) choose(b *Branch, r *rule, e *Event) *node {
 			return n
 		}
 	}
+	p.turn(r.alternatives[0].place, turnWhenNot)
 	return nil
 }
 

@@ -190,8 +190,14 @@ func (l *looping) lost(p *pass, b *Branch, n *node, branch *Branch) {
 
 // end is where the loop is done: losers are cancelled, the lists set.
 func (l *looping) end(p *pass, b *Branch, n *node) {
-	p.loseBranchesOf(b)
 	loop := *b.top().Loop
+	switch {
+	case loop.running() > 0 || loop.hasMore():
+		p.turn(n.place, turnJoin)
+	case loop.Begun == 0:
+		p.turn(n.place, turnEmpty)
+	}
+	p.loseBranchesOf(b)
 	b.top().Loop = nil
 	if fault := l.collected(p, b, n, &loop); fault != nil {
 		p.fault(b, n, fault)

@@ -43,6 +43,9 @@ func (k *forking) finished(p *pass, b *Branch, n *node, branch *Branch) {
 	loop := p.loop(b)
 	loop.Finished++
 	if loop.Finished >= k.join.need(loop.Count) {
+		if loop.running() > 0 {
+			p.turn(n.place, turnJoin)
+		}
 		p.loseBranchesOf(b)
 		p.done(b)
 	}

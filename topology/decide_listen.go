@@ -81,6 +81,7 @@ func (l *listening) takeHeld(p *pass, b *Branch, n *node) {
 		}
 		inst := p.edit()
 		inst.Held = slices.Delete(slices.Clone(inst.Held), i, i+1)
+		p.turn(n.place, turnHeld)
 		p.react(b, n, reaction, k.Event)
 		return
 	}
@@ -129,6 +130,7 @@ func (l *listening) fire(p *pass, b *Branch, n *node, depth int, kind timerKind)
 	text := "nothing has ended the waiting in time"
 	if kind == timerWake {
 		f.Wake, text = Timer{}, "nothing has come for too long"
+		p.turn(n.place, turnIdle)
 	} else {
 		f.Timeout = Timer{}
 	}

@@ -110,7 +110,7 @@ func (p *pass) stop(in Input) {
 		p.requeueCause(incident)
 	}
 	p.inst.Status, p.inst.Incident = StatusIncident, incident
-	p.out.Commands, p.out.Letters, p.out.DeadLetter = nil, nil, nil
+	p.out.Commands, p.out.Letters, p.out.DeadLetter, p.out.turns = nil, nil, nil, nil
 	p.out.Fault = &incident.Fault
 	p.out.Trace = []Trace{{Kind: "incident", Step: incident.Place, Text: incident.Fault.Kind}}
 }

@@ -132,6 +132,9 @@ func (d *desk) armFrom(s *schedule, at Instant) {
 func (d *desk) fire(s *schedule) {
 	counter := d.inst.Counter
 	latest, missed := s.firing(counter.Fired, counter.Next.Due, d.at)
+	if missed > 0 {
+		d.out.turns = append(d.out.turns, spotTurn{spotSchedule, turnMissed})
+	}
 	d.out.Outcome = Fired
 	d.note("fire", "", s.spec)
 	event := value.MapOf(map[string]value.Value{"scheduled": latest.Time(), "missed": missed})

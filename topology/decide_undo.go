@@ -35,11 +35,20 @@ func (u *undoing) undoNext(p *pass, b *Branch, n *node) {
 		default:
 			undo := p.undoOf(t.entry)
 			p.note("undo", undo.place, "")
+			p.turn(undo.place, t.entry.turn())
 			p.push(b, Frame{Place: undo.place, Entry: t.entry})
 			p.reactIn(b, undo)
 			return
 		}
 	}
+}
+
+// turn tells what was done from what is in doubt.
+func (e *Entry) turn() string {
+	if e.Done {
+		return turnDone
+	}
+	return turnDoubt
 }
 
 // task is what is to be undone next.

@@ -63,6 +63,7 @@ func (c *choosing) enter(p *pass, b *Branch, n *node) {
 			return
 		}
 	}
+	p.turn(n.place, turnNone)
 	p.done(b)
 }
 

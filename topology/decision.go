@@ -54,6 +54,8 @@ type Decision struct {
 	// after other instances have had their turn. If that does not happen, an
 	// event is queued behind, and Instance.NextTimer is due at once.
 	More bool
+
+	turns []spotTurn // see Reached
 }
 
 // Outcome is what became of an input.

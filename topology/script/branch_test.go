@@ -1,6 +1,7 @@
 package script_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,4 +85,41 @@ func TestFindingsAboutBranches(t *testing.T) {
 		7:26: no branch begins at own (legs/0 is an iteration of a loop, both/left a branch of a fork, anytime.OrderCancelled a reaction)`)
 	_, found = script.Parse("x.test.yaml", []byte("workflow: w\ntests:\n- name: n\n  script:\n  - {at: legs, of: legs/0}\n"))
 	wantFindings(t, found, "5:20: of names a branch whose vars are meant; at has none")
+}
+
+// TestAwayIsNobodyThere: what falls due while no node is there fires afterwards, once
+// for a schedule, which tells how many it has missed.
+func TestAwayIsNobodyThere(t *testing.T) {
+	plan := planOfText(t, `workflow: sweep
+version: 1
+messages: {Sweep: {topic: out}}
+again: ended
+start: {every: 1h, set: {missed: =event.missed}}
+do:
+  - sweep: {send: Sweep, with: {missed: =missed}}
+  - rest: {wait: 5m}
+`)
+	suite, found := script.Parse("x.test.yaml", []byte(`workflow: sweep.yaml
+tests:
+  - name: a schedule that has missed two
+    script:
+      - after: 1h
+      - out: {Sweep: {missed: 0}}
+      - away: 3h
+      - out: {Sweep: {missed: 2}}
+      - at: rest
+`))
+	if suite == nil {
+		t.Fatal(found)
+	}
+	if found := suite.Check(nil, plan); len(found) > 0 {
+		t.Fatal(found)
+	}
+	var reached []string
+	if failure := suite.Tests[0].Play(func(d script.Decided) { reached = append(reached, d.Decision.Reached()...) }, plan); failure != nil {
+		t.Error(failure)
+	}
+	if !slices.Contains(reached, "schedule: missed") {
+		t.Errorf("reached %s", reached)
+	}
 }

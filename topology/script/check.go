@@ -129,7 +129,7 @@ func (c *checker) step(s *Step) {
 // begun notes that something has happened: what is deployed is deployed.
 func (c *checker) begun(s *Step) {
 	switch s.Word {
-	case wordIn, wordAfter, wordAct, wordChild:
+	case wordIn, wordAfter, wordAway, wordAct, wordChild:
 		for _, p := range c.plans {
 			if def := p.Definition(); c.deployed[def.Name] == 0 {
 				c.deployed[def.Name] = def.Version

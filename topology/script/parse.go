@@ -319,7 +319,7 @@ func (p *suiteParser) word(s *Step, key, v *yaml.Node) {
 		p.outgoing(s, v)
 	case wordRun:
 		p.begun(s, v)
-	case wordAfter:
+	case wordAfter, wordAway:
 		p.after(s, v)
 	case wordAt:
 		s.Texts = p.texts(v, "`at`")
@@ -438,7 +438,7 @@ func (p *suiteParser) count(n *yaml.Node, what string) int {
 func (p *suiteParser) after(s *Step, n *yaml.Node) {
 	d, err := topology.ParseDuration(n.Value)
 	if n.Kind != yaml.ScalarNode || err != nil {
-		p.report(n, "`after` must be a duration like 10s")
+		p.report(n, "`%s` must be a duration like 10s", s.Word)
 	}
 	s.After = d
 }

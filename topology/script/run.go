@@ -93,7 +93,7 @@ func (f *Failure) at(n *yaml.Node) *Failure {
 // step does one line: something happens, or something is expected.
 func (r *runner) step(s *Step) *Failure {
 	switch s.Word {
-	case wordIn, wordAfter, wordAct, wordChild:
+	case wordIn, wordAfter, wordAway, wordAct, wordChild:
 		return r.happens(s)
 	case wordTable:
 		r.table(s)
@@ -174,8 +174,8 @@ func (s *Step) told() string {
 	switch s.Word {
 	case wordIn:
 		return "in " + s.Message + " " + value.Format(s.Payload)
-	case wordAfter:
-		return "after " + topology.FormatDuration(s.After)
+	case wordAfter, wordAway:
+		return s.Word + " " + topology.FormatDuration(s.After)
 	case wordAct:
 		return "act " + s.Act.Kind
 	}
@@ -190,6 +190,8 @@ func (r *runner) play(s *Step) ([]Decided, *Failure) {
 		return r.incoming(s)
 	case wordAfter:
 		decided, err = r.world.After(s.After)
+	case wordAway:
+		decided, err = r.world.Away(s.After)
 	case wordAct:
 		decided, err = r.world.ActAt(r.address(s), s.Act)
 	default:

@@ -158,7 +158,7 @@ tests:
 		18:17: compleeted is no outcome of a child (did you mean completed?)
 		19:26: eror is no part of an error (did you mean error?)
 		20:16: the rows of profile must be a mapping from keys to rows
-		21:9: a line of a script needs a word: one of in, out, run, after, at, vars, end, incident, late, dead-letter, table, act, child, deploy, migrates
+		21:9: a line of a script needs a word: one of in, out, run, after, at, vars, end, incident, late, dead-letter, table, act, child, deploy, migrates, away
 		22:33: 01234 begins with a zero: put a text in quotes, or leave the zero out
 		23:27: "a" stands here twice: keep one of the two
 		26:5: two tests have the name "twice"

@@ -53,7 +53,7 @@ type Step struct {
 	Echo      string                 // in: a step, whose latest command the service answers
 	Attempt   int                    // out; 0 is any
 	Times     int                    // out, from 1
-	After     time.Duration          // after
+	After     time.Duration          // after, away
 	Texts     []string               // at: places; end: status, error name; incident: kind; dead-letter: reason; migrates: part of why not
 	Version   int                    // deploy
 	Afresh    []topology.StepMapping // migrates: steps that are entered afresh
@@ -81,13 +81,14 @@ const (
 	wordAct        = "act"
 	wordChild      = "child"
 	wordDeploy     = "deploy"
+	wordAway       = "away"
 	wordMigrates   = "migrates"
 )
 
 // stepWords are all of them, in the order of the documentation.
 var stepWords = []string{
 	wordIn, wordOut, wordRun, wordAfter, wordAt, wordVars, wordEnd, wordIncident, wordLate, wordDeadLetter, wordTable, wordAct, wordChild,
-	wordDeploy, wordMigrates,
+	wordDeploy, wordMigrates, wordAway,
 }
 
 // Child is a child workflow: one that is expected to begin, or whose outcome a

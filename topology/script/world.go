@@ -351,6 +351,13 @@ func (w *World) After(d time.Duration) ([]Decided, error) {
 	return nil, fmt.Errorf("%d timers fire within %s", timersMax, topology.FormatDuration(d))
 }
 
+// Away lets time pass in which no node is there, and returns what was decided once
+// one is: timers that fell due meanwhile fire then, in their order.
+func (w *World) Away(d time.Duration) ([]Decided, error) {
+	w.Now = w.Now.Add(d)
+	return w.After(0)
+}
+
 // timersMax bounds the timers that fire while time passes: a step that waits a
 // millisecond, in a loop, for years.
 const timersMax = 100_000
