@@ -239,7 +239,7 @@ func (l *listening) spots(p *Plan, n *node, add func(SpotKind, string, diag.Pos)
 func (p *Plan) canHoldFor(n *node, l *listening) bool {
 	for _, place := range p.Places() {
 		at := p.nodes[place]
-		if does := at.step.waits(); does == "" || !at.leadsTo(n) {
+		if does := at.step.waits(); does == "" || !at.comesTo(n) {
 			continue
 		}
 		holds := p.standing(at, "").Holds
@@ -250,9 +250,9 @@ func (p *Plan) canHoldFor(n *node, l *listening) bool {
 	return false
 }
 
-// leadsTo reports whether a step that listens can be reached by an instance that
+// comesTo reports whether a step that listens can be reached by an instance that
 // waits at n.
-func (n *node) leadsTo(listen *node) bool {
+func (n *node) comesTo(listen *node) bool {
 	return n.reach.meets(listenSetOf(listen, len(n.reach)), nil)
 }
 
