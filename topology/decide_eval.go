@@ -292,7 +292,9 @@ func (p *pass) choose(b *Branch, r *rule, e *Event) *node {
 			return n
 		}
 	}
-	p.turn(r.alternatives[0].place, turnWhenNot)
+	if len(r.alternatives) > 0 { // a child's start may have none
+		p.turn(r.alternatives[0].place, turnWhenNot)
+	}
 	return nil
 }
 

@@ -175,7 +175,9 @@ func TestChildrenAndSchedulesAreCovered(t *testing.T) {
 	}{
 		{begun + "in: {Written: {id: o-1-b, number: 7}}\nout: {Done: {}}", []*topology.Plan{order, billing}},
 		{begun + "after: 1h", []*topology.Plan{order, billing}},
+		{begun + "in: {Placed: {id: o-1, amount: 30}}", []*topology.Plan{order, billing}},
 		{"after: 1d\nout: {Report: {}}", []*topology.Plan{daily}},
+		{"away: 3d\nout: {Report: {}}", []*topology.Plan{daily}},
 	} {
 		suite, found := script.Parse("x.test.yaml", []byte("workflow: w\ntests:\n- name: n\n  script:\n  - "+strings.ReplaceAll(c.lines, "\n", "\n  - ")))
 		if suite == nil {
