@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -69,6 +70,9 @@ Engine, load and broker are processes of their own.`,
 		ctx, stop := untilSignal(cmd.Context())
 		defer stop()
 		result, err := bench.Run(ctx, cfg)
+		if ctx.Err() != nil {
+			return &failure{exitInterrupted, errors.New("the benchmark was interrupted: there is no result")}
+		}
 		if err != nil {
 			return err
 		}

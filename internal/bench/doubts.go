@@ -32,6 +32,9 @@ func doubtsOf(r *Result) []Doubt {
 	if r.Broker.Embedded {
 		all = append(all, Doubt{What: "the broker was the embedded one: it is not Kafka, keeps everything in memory and waits for no disk. Compare figures of one run with each other only; for others use --brokers"})
 	}
+	if r.Soak != nil {
+		return append(all, r.Soak.doubts()...)
+	}
 	if r.Rounds < 3 {
 		all = append(all, Doubt{What: "there were fewer than three rounds: how far they differ is not known", How: fmt.Sprint(r.Rounds)})
 	}

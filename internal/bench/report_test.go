@@ -170,6 +170,12 @@ func TestMemoryThatGrowsIsTold(t *testing.T) {
 	}
 	flat.judge()
 	rising.judge()
+	if list := flat.doubts(); len(list) != 0 {
+		t.Errorf("doubts about nothing: %v", list)
+	}
+	if list := (&Soak{Seconds: 60, Wrong: 2}).doubts(); len(list) != 2 {
+		t.Errorf("a short one with faults: %v", list)
+	}
 	if flat.Grows {
 		t.Errorf("flat: %s", flat)
 	}

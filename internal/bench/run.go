@@ -82,7 +82,11 @@ func (s *session) measure(ctx context.Context) (*Result, error) {
 		Rounds: s.cfg.Rounds, WarmUp: s.cfg.WarmUp.Seconds(),
 	}
 	if s.cfg.Soak > 0 {
-		return result, s.soakAll(ctx, result)
+		err := s.soakAll(ctx, result)
+		if err == nil {
+			result.Doubts = doubtsOf(result)
+		}
+		return result, err
 	}
 	for _, w := range s.cfg.Workloads {
 		m, err := s.workload(ctx, w, result)

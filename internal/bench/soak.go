@@ -152,6 +152,22 @@ func trendOf(samples []MemorySample, of func(MemorySample) float64) Trend {
 	return Trend{MeanBytes: meanY, BytesPerMinute: 60 * perSecond, Growth: perSecond * lasted / meanY}
 }
 
+// soakLeast is from when on a line through the samples says something: before,
+// the engine still fills its caches.
+const soakLeast = 5 * time.Minute
+
+// doubts are those about the memory's trend.
+func (s *Soak) doubts() []Doubt {
+	var all []Doubt
+	if s.Wrong > 0 {
+		all = append(all, Doubt{What: "WRONG: records or cases are not as they must be", How: fmt.Sprint(s.Wrong)})
+	}
+	if s.Seconds < soakLeast.Seconds() {
+		all = append(all, Doubt{What: "the load lasted too short for the memory's trend: the engine still fills its caches", How: fmt.Sprintf("%.0f s", s.Seconds)})
+	}
+	return all
+}
+
 func (s *Soak) String() string {
 	verdict := "does not grow"
 	if s.Grows {
