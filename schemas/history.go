@@ -102,7 +102,7 @@ var historyFormat = sync.OnceValue(func() *Format { return newFormat("history") 
 // unknown kind of input and for a value that cannot be stored. As every decision
 // is followed by it, it writes the bytes directly; see EncodeInstance.
 func (h History) Encode() ([]byte, error) {
-	w := newRecordWriter(historyFormat(), 1024+len(h.Input.Payload))
+	w := newRecordWriter(historyFormat())
 	w.instant(h.At)
 	w.text(h.Workflow)
 	w.text(h.Desk)
@@ -127,10 +127,11 @@ func (h History) Encode() ([]byte, error) {
 	if w.optional(h.NextTimer != 0) {
 		w.instant(h.NextTimer)
 	}
-	if w.err != nil {
-		return nil, fmt.Errorf("encode history record: %w", w.err)
+	b, err := w.done()
+	if err != nil {
+		return nil, fmt.Errorf("encode history record: %w", err)
 	}
-	return w.b, nil
+	return b, nil
 }
 
 func (w *recordWriter) historyInput(in HistoryInput) {

@@ -53,7 +53,7 @@ var inboxFormat = sync.OnceValue(func() *Format { return newFormat("inbox") })
 // Encode returns i as it is written to the inbox topic. It fails for an unknown
 // kind and for an act or a letter with a value that cannot be stored.
 func (i Inbox) Encode() ([]byte, error) {
-	w := newRecordWriter(inboxFormat(), 256+len(i.Value))
+	w := newRecordWriter(inboxFormat())
 	w.enum(slices.Index(inboxKinds, i.Kind), string(i.Kind))
 	w.text(i.Workflow)
 	w.text(i.Desk)
@@ -64,10 +64,11 @@ func (i Inbox) Encode() ([]byte, error) {
 	writeArray(w, i.Headers, w.header)
 	w.act(i.Act)
 	w.letter(i.Letter)
-	if w.err != nil {
-		return nil, fmt.Errorf("encode inbox record: %w", w.err)
+	b, err := w.done()
+	if err != nil {
+		return nil, fmt.Errorf("encode inbox record: %w", err)
 	}
-	return w.b, nil
+	return b, nil
 }
 
 // DecodeInbox reads what Encode wrote, in this or a former version. An

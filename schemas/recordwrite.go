@@ -1,9 +1,11 @@
 package schemas
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 
 	"rondo/topology"
 	"rondo/topology/value"
@@ -16,9 +18,35 @@ type recordWriter struct {
 	err   error
 }
 
-// newRecordWriter begins a record of a format, with room for so many bytes.
-func newRecordWriter(f *Format, room int) *recordWriter {
-	return &recordWriter{b: appendSingleObjectHeader(make([]byte, 0, room), f.current.fingerprint)}
+// recordWriters are kept with their memory: each decision writes two records or
+// more, and nobody knows beforehand how long they are.
+var recordWriters = sync.Pool{New: func() any { return new(recordWriter) }}
+
+// Up to which length the memory of a record, and of the parts of a value, is
+// kept for the next.
+const (
+	keptBytes = 64 << 10
+	keptParts = 256
+)
+
+// newRecordWriter begins a record of a format. It ends with done.
+func newRecordWriter(f *Format) *recordWriter {
+	w := recordWriters.Get().(*recordWriter)
+	w.b = appendSingleObjectHeader(w.b[:0], f.current.fingerprint)
+	return w
+}
+
+// done returns the record in memory of its own. The writer must not be used any
+// more.
+func (w *recordWriter) done() ([]byte, error) {
+	b, err := w.b, w.err
+	if cap(b) <= keptBytes && max(cap(w.parts.texts), cap(w.parts.blobs)) <= keptParts {
+		b = bytes.Clone(b)
+		w.parts.forget()
+		w.err = nil
+		recordWriters.Put(w)
+	}
+	return b, err
 }
 
 func (w *recordWriter) long(n int64) { w.b = binary.AppendVarint(w.b, n) }

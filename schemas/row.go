@@ -19,14 +19,15 @@ var rowFormat = sync.OnceValue(func() *Format { return newFormat("row") })
 
 // Encode returns r as it is stored. It fails for a value that cannot be.
 func (r Row) Encode() ([]byte, error) {
-	w := newRecordWriter(rowFormat(), 256)
+	w := newRecordWriter(rowFormat())
 	w.long(int64(r.Partition))
 	w.long(r.Offset)
 	w.value(r.Value)
-	if w.err != nil {
-		return nil, fmt.Errorf("encode row record: %w", w.err)
+	b, err := w.done()
+	if err != nil {
+		return nil, fmt.Errorf("encode row record: %w", err)
 	}
-	return w.b, nil
+	return b, nil
 }
 
 // DecodeRow reads what Encode wrote, in this or a former version. An

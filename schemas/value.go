@@ -36,6 +36,13 @@ type valueParts struct {
 	blobs   [][]byte
 }
 
+// forget lets go of what the parts point to.
+func (p *valueParts) forget() {
+	clear(p.texts[:cap(p.texts)])
+	clear(p.blobs[:cap(p.blobs)])
+	p.reset()
+}
+
 func (p *valueParts) reset() {
 	p.shape, p.ints, p.doubles, p.texts, p.blobs = p.shape[:0], p.ints[:0], p.doubles[:0], p.texts[:0], p.blobs[:0]
 }
