@@ -110,6 +110,7 @@ func (e endpoints) open(node *processor.Node, metrics prometheus.Gatherer, log *
 // or until one of them fails, and returns when both have stopped. up is told
 // where HTTP answers ("off" if it does not).
 func runNode(ctx context.Context, cfg processor.Config, web endpoints, up func(address string)) error {
+	collectRarely()
 	metrics := newMetrics()
 	cfg.Metrics = metrics
 	node, err := processor.NewNode(cfg)
