@@ -40,6 +40,7 @@ func (p *pass) act(a *Act) {
 		p.actCancel(a)
 	case ActTerminate:
 		p.giveUpCause()
+		p.leaveNothing()
 		p.end(StatusTerminated, &Failure{Name: string(StatusTerminated), Message: a.Reason, At: p.at, Data: byData(a.Principal)}, nil)
 	case ActPause:
 		p.actPause()

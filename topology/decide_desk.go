@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -36,6 +37,7 @@ func (p *Plan) decideDesk(to Address, inst *Instance, in Input) (out Decision) {
 				"deciding for %s has failed: %v; this is a mistake in Rondo, please report it", to, mistake)}}
 		}
 	}()
+	d.mend()
 	switch {
 	case in.Act != nil:
 		d.dead(DeadLetter{"act-refused", to.String() + " is no instance: nobody can act on it"})
@@ -49,6 +51,21 @@ func (p *Plan) decideDesk(to Address, inst *Instance, in Input) (out Decision) {
 		d.out.Outcome = Ignored
 	}
 	return d.decision()
+}
+
+// mend leaves out what a desk cannot have, if its record is one that no decision has
+// made: nobody can act on a desk, so it goes on with the rest.
+func (d *desk) mend() {
+	if d.inst == nil {
+		return
+	}
+	if d.inst.Counter == nil {
+		d.edit()
+	}
+	isNone := func(k *Kept) bool { return k.Event == nil }
+	if slices.ContainsFunc(d.inst.Held, isNone) {
+		d.edit().Held = slices.DeleteFunc(slices.Clone(d.inst.Held), isNone)
+	}
 }
 
 func (d *desk) decision() Decision {

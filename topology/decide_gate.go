@@ -95,7 +95,10 @@ func (d *desk) letThrough(message string, limit *Limit, woken bool) {
 			counter.Next = d.arm(max(due, d.at))
 			return
 		}
-		a := d.takeAsker()
+		a, ok := d.takeAsker()
+		if !ok {
+			break
+		}
 		tracked := a.awaited && limit.Open > 0
 		if tracked {
 			counter.Open = append(slices.Clone(counter.Open), a.command)
@@ -144,15 +147,17 @@ func (d *desk) queueUp(l *Letter) {
 	d.putPart(inst.PartsMade, []any{entry})
 }
 
-// putPart gives a part a value; nil takes the part away.
+// putPart gives a part of those that wait a value; without items the part goes.
 func (d *desk) putPart(id int64, items []any) {
 	inst := d.edit()
 	at, ok := inst.findPart(id)
 	parts := slices.Clone(inst.Parts)
 	switch {
-	case len(items) == 0 && ok:
-		parts = slices.Delete(parts, at, at+1)
+	case len(items) == 0:
 		inst.Counter.Asking = slices.DeleteFunc(slices.Clone(inst.Counter.Asking), func(other int64) bool { return other == id })
+		if ok {
+			parts = slices.Delete(parts, at, at+1)
+		}
 	case ok:
 		parts[at] = &Part{ID: id, Value: items}
 	default:
@@ -161,23 +166,34 @@ func (d *desk) putPart(id int64, items []any) {
 	inst.Parts = parts
 }
 
-// takeAsker takes the one that has waited longest.
-func (d *desk) takeAsker() asker {
-	first := d.inst.Counter.Asking[0]
-	items, _ := d.inst.part(first).([]any)
-	d.putPart(first, items[1:])
-	return askerOf(items[0])
+// takeAsker takes the one that has waited longest; false if none waits. What is
+// none, in a record that no decision has made, is passed over.
+func (d *desk) takeAsker() (asker, bool) {
+	for len(d.inst.Counter.Asking) > 0 {
+		first := d.inst.Counter.Asking[0]
+		items, _ := d.inst.part(first).([]any)
+		if len(items) == 0 {
+			d.putPart(first, nil)
+			continue
+		}
+		d.putPart(first, items[1:])
+		if a, ok := askerOf(items[0]); ok {
+			return a, true
+		}
+	}
+	return asker{}, false
 }
 
-func askerOf(item any) asker {
+func askerOf(item any) (a asker, ok bool) {
 	fields, _ := item.([]any)
-	var a asker
-	if len(fields) == 3 {
-		a.key, _ = fields[0].(string)
-		a.command, _ = fields[1].(string)
-		a.awaited, _ = fields[2].(bool)
+	if len(fields) != 3 {
+		return a, false
 	}
-	return a
+	var isKey, isCommand, isAwaited bool
+	a.key, isKey = fields[0].(string)
+	a.command, isCommand = fields[1].(string)
+	a.awaited, isAwaited = fields[2].(bool)
+	return a, isKey && isCommand && isAwaited
 }
 
 // released: a call is over, or asks no more.
@@ -193,7 +209,7 @@ func (d *desk) released(command string) {
 	}
 	for _, id := range d.inst.Counter.Asking {
 		items, _ := d.inst.part(id).([]any)
-		if at := slices.IndexFunc(items, func(item any) bool { return askerOf(item).command == command }); at >= 0 {
+		if at := slices.IndexFunc(items, func(item any) bool { a, ok := askerOf(item); return ok && a.command == command }); at >= 0 {
 			d.putPart(id, slices.Delete(slices.Clone(items), at, at+1))
 			return
 		}

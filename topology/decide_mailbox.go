@@ -28,7 +28,7 @@ func (d *desk) mailbox(variable string, in Input) {
 }
 
 func (d *desk) members() []Member {
-	if d.inst == nil || d.inst.Counter == nil {
+	if d.inst == nil {
 		return nil
 	}
 	return d.inst.Counter.Members

@@ -39,6 +39,10 @@ func (p *pass) actMigrate(older *Plan) {
 		p.refuse("%s", strings.Join(verdict.Refused, "; "))
 		return
 	}
+	if unfit := p.unfitFor(older); unfit != nil {
+		p.refuse("cannot be acted on but by terminate: %s", unfit.Text)
+		return
+	}
 	vars, why := p.migratedVars()
 	if why != "" {
 		p.refuse("is not moved: %s", why)
@@ -54,6 +58,15 @@ func (p *pass) actMigrate(older *Plan) {
 	p.moveRest(inst)
 	p.note("migrate", "", fmt.Sprintf("from version %d to %d", from, inst.Version))
 	p.dropUnheard()
+}
+
+// unfitFor is unfit by the version that the instance has.
+func (p *pass) unfitFor(older *Plan) *Fault {
+	newer := p.plan
+	p.plan = older
+	unfit := p.unfit()
+	p.plan = newer
+	return unfit
 }
 
 // leaveFor leaves the steps that are entered afresh, which the older version knows.

@@ -69,8 +69,8 @@ func mod(t, every Instant) Instant { return (t%every + every) % every }
 const missedMax = 1000
 
 // firing returns the latest time up to at for which s fires, and how many others
-// there are since fired, up to missedMax.
-func (s *schedule) firing(fired, due, at Instant) (latest Instant, missed int64) {
+// there are from due, up to missedMax.
+func (s *schedule) firing(due, at Instant) (latest Instant, missed int64) {
 	if s.cron == nil {
 		every := Instant(s.every / time.Millisecond)
 		latest = max(due, at-mod(at, every))
@@ -110,7 +110,7 @@ func (d *desk) schedule(in Input) {
 	switch {
 	case s == nil:
 		d.inst = nil
-	case d.inst == nil || d.inst.Counter == nil || d.inst.Counter.Spec != s.spec:
+	case d.inst == nil || d.inst.Counter.Spec != s.spec:
 		d.edit().Counter.Spec = s.spec
 		d.armFrom(s, d.at)
 	case in.Timer && d.inst.Counter.Next.Armed() && d.inst.Counter.Next.Due <= d.at:
@@ -130,8 +130,7 @@ func (d *desk) armFrom(s *schedule, at Instant) {
 
 // fire begins an instance for the latest of the times that have come.
 func (d *desk) fire(s *schedule) {
-	counter := d.inst.Counter
-	latest, missed := s.firing(counter.Fired, counter.Next.Due, d.at)
+	latest, missed := s.firing(d.inst.Counter.Next.Due, d.at)
 	if missed > 0 {
 		d.out.turns = append(d.out.turns, spotTurn{spotSchedule, turnMissed})
 	}

@@ -181,7 +181,7 @@ func TestFaultWhileACompensationIsTriedAgain(t *testing.T) {
 // TestDecideIsTotal gives instances that no decision has made to a plan: each
 // field may be anything. There is a decision, and it can be stored.
 func TestDecideIsTotal(t *testing.T) {
-	plan := compile(t, "w.yaml", small+`deadline: 1h
+	const text = small + `deadline: 1h
 anytime: {Note: {do: [{beside: {wait: 1m}}]}}
 do:
   - ask: {send: Ask, await: {Yes: {do: [{think: {wait: 1m}}]}}, timeout: 1m, retry: {attempts: 3}, compensate: {send: Ask, await: {Yes: {}}, timeout: 1m}}
@@ -195,9 +195,15 @@ do:
       join: 2
       collect: {all: =got}
 catch: {any: {do: [{undo-all: compensate}, {failed: {end: {fail: =error.name}}}]}}
-`, topology.Limits{Instance: 4000})
+`
+	plan := compile(t, "w.yaml", text, topology.Limits{Instance: 4000})
+	newer := compile(t, "w.yaml", "workflow: test\nversion: 2\nmigrate: {from: 1, set: {n: =n}, steps: {ask: hear}}\n"+text, topology.Limits{Instance: 4000})
 	rapid.Check(t, func(t *rapid.T) {
 		inst, in := strangeInstance(t), strangeInput(t)
+		plan := plan
+		if in.Act != nil && in.Act.Kind == topology.ActMigrate {
+			in.Older, plan = rapid.SampledFrom([]*topology.Plan{nil, plan}).Draw(t, "older"), newer
+		}
 		before := encoded(t, inst)
 		d := plan.Decide(inst, "a", in)
 		again := plan.Decide(inst, "a", in)
@@ -214,13 +220,14 @@ func strangeInstance(t *rapid.T) *topology.Instance {
 	places := []string{"ask", "ask.Yes", "think", "ask.compensate", "ask.compensate.Yes", "block", "hear", "hear.Note", "block.catch.timeout",
 		"both", "left-ask", "right-wait", "both.undo", "items", "item-ask", "item-ask.Yes", "items.undo", "item-ask.compensate", "undo", "catch.any", "undo-all", "failed", "anytime.Note", "beside", "start.Go", "uncaught", "nowhere"}
 	place := func() string { return rapid.SampledFrom(places).Draw(t, "place") }
-	timer := func() topology.Timer {
-		return topology.Timer{Due: topology.Instant(rapid.IntRange(0, 20).Draw(t, "due")), Arm: int64(rapid.IntRange(0, 3).Draw(t, "arm"))}
-	}
+	timer := func() topology.Timer { return strangeTimer(t) }
 	flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
 	inst := &topology.Instance{Workflow: "test", Key: "a", Version: 1, Run: "in/0/7", At: 10, Deadline: timer(), Forget: timer(),
 		Owed: flag("owed"), DeadlinePassed: flag("passed"), Sent: 3, Arms: 3, Made: 3,
-		Status: topology.Status(rapid.SampledFrom([]string{"running", "compensating", "paused", "incident", "completed"}).Draw(t, "status"))}
+		Status: topology.Status(rapid.SampledFrom([]string{"running", "compensating", "paused", "incident", "completed", "expected"}).Draw(t, "status"))}
+	if flag("counter") {
+		inst.Counter = strangeCounter(t)
+	}
 	if flag("parts") {
 		inst.Parts = []*topology.Part{{ID: 1, Value: []any{int64(1), nil}}, {ID: 2, Value: "no list"}}
 		inst.PartsMade = 2
@@ -254,7 +261,10 @@ func strangeInstance(t *rapid.T) *topology.Instance {
 		}
 		inst.Branches = append(inst.Branches, b)
 	}
-	kept := func() *topology.Kept { return &topology.Kept{At: 9, Event: strangeInput(t).Event} }
+	kept := func() *topology.Kept {
+		in := strangeInput(t)
+		return &topology.Kept{At: 9, Event: in.Event, Timer: in.Timer, Act: in.Act, Letter: in.Letter, Until: timer()}
+	}
 	if flag("incident") {
 		inst.Incident = &topology.Incident{Place: place(), Branch: int64(rapid.IntRange(0, 2).Draw(t, "branch"))}
 		if flag("input") {
@@ -262,13 +272,13 @@ func strangeInstance(t *rapid.T) *topology.Instance {
 		}
 	}
 	if flag("held") {
-		inst.Held = []*topology.Kept{{Event: event("Note", "id", "a")}}
+		inst.Held = []*topology.Kept{{Event: event("Note", "id", "a"), Until: timer()}, kept()}
 	}
 	if flag("queue") {
-		inst.Queue = []*topology.Kept{{At: 9, Event: event("Yes", "id", "a")}}
+		inst.Queue = []*topology.Kept{{At: 9, Event: event("Yes", "id", "a")}, kept()}
 	}
 	if flag("starts") {
-		inst.Starts = []*topology.Kept{{At: 9, Event: goEvent()}}
+		inst.Starts = []*topology.Kept{{At: 9, Event: goEvent()}, kept()}
 	}
 	return inst
 }
@@ -302,18 +312,122 @@ func strangeLine(t *rapid.T, place func() string) []topology.Side {
 
 func strangeInput(t *rapid.T) topology.Input {
 	in := topology.Input{At: topology.Instant(rapid.IntRange(0, 30).Draw(t, "at"))}
-	switch rapid.IntRange(0, 3).Draw(t, "input") {
+	switch rapid.IntRange(0, 4).Draw(t, "input") {
 	case 0:
 		in.Timer = true
+	case 3:
+		in.Letter = strangeLetter(t)
 	case 1:
-		kind := rapid.SampledFrom([]string{"cancel", "terminate", "pause", "resume", "retry", "skip", "fail", "set"}).Draw(t, "act")
-		in.Act = &topology.Act{Kind: kind, Data: value.MapOf(map[string]value.Value{"n": int64(5)})}
+		kind := rapid.SampledFrom([]string{"cancel", "terminate", "pause", "resume", "shift", "retry", "skip", "fail", "set", "jump", "migrate", "nonsense"}).Draw(t, "act")
+		in.Act = &topology.Act{Kind: kind, Step: rapid.SampledFrom([]string{"", "ask", "hear", "both", "nowhere"}).Draw(t, "step"),
+			Data: rapid.SampledFrom([]value.Value{nil, "oops", value.MapOf(map[string]value.Value{"n": int64(5)})}).Draw(t, "data")}
 	case 2:
 		e := event(rapid.SampledFrom([]string{"Go", "Note", "Yes", "Strange"}).Draw(t, "message"), "id", "a")
 		e.CommandID = rapid.SampledFrom([]string{"", "c"}).Draw(t, "echo")
 		in.Event = e
 	}
 	return in
+}
+
+// TestDecidingForADeskIsTotal is TestDecideIsTotal for the desks beside the
+// instances: mailboxes, gates and schedules whose records no decision has made. A
+// mistake that is recovered is a failure here.
+func TestDecidingForADeskIsTotal(t *testing.T) {
+	plans := []*topology.Plan{
+		compile(t, "w.yaml", small+"do:\n  - ask: {send: Ask}\n", topology.Limits{}),
+		compile(t, "w.yaml", `messages:
+  Go:   {topic: in, key: event.id}
+  Note: {topic: in, key: event.id, correlate: n, early: 1m}
+  Ask:  {topic: out, limit: {rate: 2/s, open: 1}}
+start: {Go: {set: {n: =event.id}}}
+do: [{ask: {send: Ask}}, {hear: {listen: {Note: {}}, timeout: 1h}}]
+`, topology.Limits{Held: 2, Members: 2}),
+		compile(t, "w.yaml", `messages: {Ask: {topic: out, limit: {rate: 2/s}}}
+start: {every: 10ms, key: "event.missed > 0 ? 'a' : ''"}
+do: [{ask: {send: Ask}}]
+`, topology.Limits{}),
+		compile(t, "w.yaml", `messages: {Ask: {topic: out, limit: {open: 2}}}
+start: {cron: "0 6 * * *"}
+do: [{ask: {send: Ask}}]
+`, topology.Limits{}),
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		plan := rapid.SampledFrom(plans).Draw(t, "plan")
+		to := topology.Address{Workflow: "test", Key: "a", Desk: rapid.SampledFrom([]string{"mailbox.n", "mailbox.", "gate.Ask", "gate.Nobody", "schedule", "strange"}).Draw(t, "desk")}
+		inst, in := strangeDesk(t, to), strangeInput(t)
+		before := encoded(t, inst)
+		d := plan.DecideAt(to, inst, in)
+		again := plan.DecideAt(to, inst, in)
+		if d.Outcome == "" || d.DeadLetter != nil && d.DeadLetter.Reason == "internal" {
+			t.Fatalf("%+v %+v", d, d.DeadLetter)
+		}
+		if !bytes.Equal(encoded(t, d.Instance), encoded(t, again.Instance)) || !bytes.Equal(before, encoded(t, inst)) {
+			t.Fatal("other bytes the second time")
+		}
+	})
+}
+
+func strangeDesk(t *rapid.T, at topology.Address) *topology.Instance {
+	if rapid.IntRange(0, 5).Draw(t, "kept") == 0 {
+		return nil
+	}
+	inst := &topology.Instance{Workflow: at.Workflow, Desk: at.Desk, Key: at.Key, Version: 1, At: 10, Arms: 3, Status: topology.StatusRunning}
+	if rapid.Bool().Draw(t, "counter") {
+		inst.Counter = strangeCounter(t)
+	}
+	inst.Parts, inst.PartsMade = strangeParts(t), rapid.Int64Range(0, 3).Draw(t, "parts made")
+	for range rapid.IntRange(0, 2).Draw(t, "held") {
+		k := &topology.Kept{At: 9, Until: strangeTimer(t)}
+		if rapid.Bool().Draw(t, "with an event") {
+			k.Event = event(rapid.SampledFrom([]string{"Go", "Note", "Strange"}).Draw(t, "message"), "id", "a")
+		}
+		inst.Held = append(inst.Held, k)
+	}
+	return inst
+}
+
+func strangeCounter(t *rapid.T) *topology.Counter {
+	commands := rapid.SliceOfN(rapid.SampledFrom([]string{"c", "d", ""}), 0, 3)
+	c := &topology.Counter{Open: commands.Draw(t, "open"), Asking: rapid.SliceOfN(rapid.Int64Range(-1, 4), 0, 3).Draw(t, "asking"),
+		Spec: rapid.SampledFrom([]string{"", "every 10ms"}).Draw(t, "spec"), Next: strangeTimer(t),
+		Fired: topology.Instant(rapid.Int64().Draw(t, "fired")), Free: rapid.Int64().Draw(t, "free")}
+	for _, run := range commands.Draw(t, "members") {
+		c.Members = append(c.Members, topology.Member{Key: "x", Run: run})
+	}
+	return c
+}
+
+// strangeParts are parts of a gate, of which some are none.
+func strangeParts(t *rapid.T) []*topology.Part {
+	values := []value.Value{nil, "no list", []any{}, []any{nil}, []any{[]any{"x", "c", true}}, []any{[]any{"x", int64(1)}, []any{"y", "d", false}}}
+	var out []*topology.Part
+	for id := range int64(rapid.IntRange(0, 3).Draw(t, "parts")) {
+		out = append(out, &topology.Part{ID: id + 1, Value: rapid.SampledFrom(values).Draw(t, "part")})
+	}
+	return out
+}
+
+func strangeTimer(t *rapid.T) topology.Timer {
+	return topology.Timer{Due: topology.Instant(rapid.IntRange(0, 20).Draw(t, "due")), Arm: int64(rapid.IntRange(0, 3).Draw(t, "arm"))}
+}
+
+// strangeLetter may be about anything that an instance or a desk knows.
+func strangeLetter(t *rapid.T) *topology.Letter {
+	l := &topology.Letter{
+		Kind: rapid.SampledFrom([]topology.LetterKind{topology.LetterRun, topology.LetterOutcome, topology.LetterCancel, topology.LetterAnnounce, topology.LetterWithdraw,
+			topology.LetterRelay, topology.LetterBegin, topology.LetterAsk, topology.LetterGrant, topology.LetterRelease, "nonsense"}).Draw(t, "letter"),
+		From: topology.Address{Workflow: "test", Key: "x"}, Run: rapid.SampledFrom([]string{"", "in/0/7", "c"}).Draw(t, "run"),
+		Command: rapid.SampledFrom([]string{"", "c", "d"}).Draw(t, "command"), Message: rapid.SampledFrom([]string{"", "Ask"}).Draw(t, "of"),
+		Awaited: rapid.Bool().Draw(t, "awaited"), Value: rapid.SampledFrom([]value.Value{nil, int64(1), "text"}).Draw(t, "value"),
+		Status: rapid.SampledFrom([]topology.Status{topology.StatusCompleted, topology.StatusFailed, "", "strange"}).Draw(t, "how"),
+	}
+	if rapid.Bool().Draw(t, "why") {
+		l.Failure = &topology.Failure{Name: "oops"}
+	}
+	if rapid.Bool().Draw(t, "with an event") {
+		l.Event = event("Note", "id", "a")
+	}
+	return l
 }
 
 // TestCommandIDIsForEver: services remember ids, so how they are made never

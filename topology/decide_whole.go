@@ -19,6 +19,9 @@ func (p *pass) unfit() *Fault {
 				p.plan.definition.Version, p.plan.definition.Name, place)}
 		}
 	}
+	if !p.inst.keepsInputs() {
+		return p.damaged(nil)
+	}
 	for i, b := range p.inst.Branches {
 		twice := slices.ContainsFunc(p.inst.Branches[:i], func(other *Branch) bool { return other.ID == b.ID })
 		if twice || !p.isPossible(b) {
@@ -31,6 +34,39 @@ func (p *pass) unfit() *Fault {
 		}
 	}
 	return nil
+}
+
+// keepsInputs reports whether what i keeps are inputs, as decisions keep them, and it
+// is no desk.
+func (i *Instance) keepsInputs() bool {
+	for _, list := range [...][]*Kept{i.Queue, i.Starts} {
+		if slices.ContainsFunc(list, (*Kept).isNothing) {
+			return false
+		}
+	}
+	expected := i.Status == StatusExpected
+	for _, k := range i.Held {
+		if k.Event == nil || k.Until.Armed() != expected {
+			return false
+		}
+	}
+	return i.Counter == nil
+}
+
+// isNothing reports whether k is nothing that waits for its turn.
+func (k *Kept) isNothing() bool { return k.Event == nil && k.Letter == nil }
+
+// leaveNothing lets go of what is kept and is nothing, so that a damaged instance can
+// end.
+func (p *pass) leaveNothing() {
+	if p.inst.keepsInputs() {
+		return
+	}
+	inst := p.edit()
+	inst.Counter = nil
+	inst.Held = slices.DeleteFunc(slices.Clone(inst.Held), func(k *Kept) bool { return k.Event == nil })
+	inst.Queue = slices.DeleteFunc(slices.Clone(inst.Queue), (*Kept).isNothing)
+	inst.Starts = slices.DeleteFunc(slices.Clone(inst.Starts), (*Kept).isNothing)
 }
 
 func (p *pass) damaged(b *Branch) *Fault {
