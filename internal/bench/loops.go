@@ -20,6 +20,9 @@ type bare struct {
 func (b *bare) name() string   { return string(b.kind) }
 func (b *bare) prefix() string { return b.app }
 
+// laneInputs is how many inputs a lane of the engine puts into one transaction.
+const laneInputs = 1000
+
 // startLoop starts a loop that has learned what to write.
 func (s *session) startLoop(ctx context.Context, kind loop.Kind, prefix string, inputs []string, learned lesson) (*bare, error) {
 	listen, err := freeAddress()
@@ -28,6 +31,8 @@ func (s *session) startLoop(ctx context.Context, kind loop.Kind, prefix string, 
 	}
 	spec := learned.spec(prefix)
 	spec.Brokers, spec.Group, spec.Kind, spec.Partitions, spec.Listen = s.cluster.brokers, prefix, kind, partitions, listen
+	// The lanes of an engine commit together, each up to so many inputs.
+	spec.Rings, spec.MaxInputs = 1, partitions*laneInputs
 	for _, name := range inputs {
 		spec.Inputs = append(spec.Inputs, prefix+"."+name)
 	}
