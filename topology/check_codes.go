@@ -79,4 +79,5 @@ const (
 	codeCompensationNever = "compensation-never-runs"
 	codeLoopWithoutWait   = "loop-without-wait"
 	codeAmbiguousAwait    = "ambiguous-await"
+	codeNeverNotKept      = "never-not-kept"
 )

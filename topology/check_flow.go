@@ -237,7 +237,7 @@ func hasElse(steps []*Step) bool {
 // reached marks what can be reached from some nodes, waiting or not.
 func (f *flow) reached(from ...int) []bool {
 	seen := make([]bool, len(f.nodes))
-	for stack := from; len(stack) > 0; {
+	for stack := slices.Clone(from); len(stack) > 0; {
 		n := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		if seen[n] {

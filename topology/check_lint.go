@@ -12,6 +12,7 @@ func (c *checker) lint() {
 	c.lintErrors()
 	c.lintCompensations()
 	c.lintPaths()
+	c.lintAgain()
 	for _, s := range c.outline.steps {
 		if s.unknown {
 			continue
@@ -202,6 +203,28 @@ func (c *checker) lintPaths() {
 				help("write =" + l.text + " for the value, or \"" + l.text + "\" if the text is meant")
 		}
 	}
+}
+
+// lintAgain warns of `again: never` where no key is remembered: an instance that ends
+// in the decision that begins it leaves nothing behind. Who did not write it gets
+// what costs least, and needs no warning.
+func (c *checker) lintAgain() {
+	if c.def.Again != AgainNever || c.def.AgainPos.IsZero() || c.def.Keep != nil || c.mayWait() {
+		return
+	}
+	c.warn(spanOf(c.def.AgainPos, string(AgainNever)), codeNeverNotKept, "no step waits, so an instance ends in the decision that begins it and is not remembered: a repeated start begins again").
+		help("add `keep: 24h` (or another time) to remember the keys, or remove `again`")
+}
+
+// mayWait reports whether an instance may wait for anything, as far as that is known.
+func (c *checker) mayWait() bool {
+	if c.gaps.mayHave("again", "start", "anytime", "do", "catch", "keep") {
+		return true
+	}
+	reached := c.flow.reached(c.flow.roots...)
+	return slices.ContainsFunc(c.outline.steps, func(s *Step) bool {
+		return (s.waits() != "" || s.unknown) && reached[c.flow.of[s]]
+	})
 }
 
 // lintTimeout warns of waits that nothing ends.

@@ -69,6 +69,17 @@ func TestChecks(t *testing.T) {
 		{"a catch that undoes", deadline + `do: [{a: {send: Ask, compensate: {send: Ask}}}]` + "\ncatch: {any: {do: [{u: compensate}, {e: {end: {fail: x}}}]}}", ""},
 		{"a catch that does not", deadline + `do: [{a: {send: Ask, compensate: {send: Ask}}}]` + "\ncatch: {any: {end: {fail: x}}}", codeCompensationNever},
 
+		{"never, of what is not remembered", "again: never\ndo: [{a: {send: Ask}}]", codeNeverNotKept},
+		{"never, unsaid", "do: [{a: {send: Ask}}]", ""},
+		{"ended, of what is not remembered", "again: ended\ndo: [{a: {send: Ask}}]", ""},
+		{"never, of what is kept", "again: never\nkeep: 1h\ndo: [{a: {send: Ask}}]", ""},
+		{"never, of what is kept for a time that was not understood", "again: never\nkeep: 1\ndo: [{a: {send: Ask}}]", codeDurationUnit},
+		{"never, of what waits", "again: never\ndo: [{a: {wait: 1s}}]", ""},
+		{"never, of what waits in a branch", "again: never\ndo: [{a: {if: x, send: Ask}}, {b: {fork: {c: [{d: {wait: 1s}}]}}}]", ""},
+		{"never, of what may wait", "again: never\ndo: [{a: {wiat: 1s}}]", codeUnknownWord},
+		{"never, of what waits in its compensation", "again: never\ndo: [{a: {send: Go, compensate: {send: Ask, await: {Told: {}}, timeout: 1s}}}, {b: {if: x, raise: oops}}]", ""},
+		{"never, of what waits where no way leads", "again: never\ndo: [{a: {end: complete}}, {b: {wait: 1s}}]", codeNeverNotKept + " " + codeUnreachableStep},
+
 		{"a catch that only undoes", deadline + `do: [{a: {}}]` + "\ncatch: {any: compensate}", codeCatchFallsOff},
 		{"a catch that returns", deadline + `do: [{a: {wait: 1s}}]` + "\ncatch: {deadline: {then: a}}", ""},
 		{"a catch with a switch", deadline + `do: [{a: {}}]` + "\ncatch: {any: {switch: [{when: x, raise: oops}]}}", codeCatchFallsOff},

@@ -20,6 +20,7 @@ type Definition struct {
 	Messages []*Message // in the order of the file
 	Tables   []*Table   // in the order of the file
 	Again    Again
+	AgainPos diag.Pos  // of its value; zero: not written
 	Start    []*Rule   // message name → reaction
 	Child    []*Step   // `start: {run: …}`: alternatives; nil: nobody's child
 	Schedule *Schedule // `start: {every: …}` or `{cron: …}`; nil: none

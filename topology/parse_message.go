@@ -35,7 +35,12 @@ func (p *parser) contents(def *Definition, f *fields) {
 	_, said := f.byName["messages"]
 	p.gaps.messages = said && len(def.Messages) == 0
 	p.each(f, "tables", func(e entry) { def.Tables = p.tables(e) })
-	p.word("again", func() { def.Again = Again(p.choice(f, "again", string(AgainNever))) })
+	p.word("again", func() {
+		def.Again = Again(p.choice(f, "again", string(AgainNever)))
+		if e, written := f.byName["again"]; written {
+			def.AgainPos = p.page.token(e.value).pos
+		}
+	})
 	p.each(f, "start", func(e entry) { p.start(def, e) })
 	p.word("deadline", func() { def.Deadline = p.when(f, "deadline", positiveTimer) })
 	p.each(f, "anytime", func(e entry) { def.Anytime = p.messageRules(e) })
