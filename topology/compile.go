@@ -292,8 +292,7 @@ func (c *compiler) word(n *node, ctx context) word {
 	case *Undo:
 		return &undoing{scope: undoScope(n), line: n.role == roleLine}
 	}
-	c.report(n.step.Pos, len(n.step.Name), codeNotInThisVersion, "", "step %q does something that this version does not know", n.place)
-	return nothing{}
+	panic(fmt.Sprintf("compile step %q: there is no action %T", n.place, n.step.Action))
 }
 
 // resolve finds the targets of jumps.
@@ -336,8 +335,6 @@ func (c *compiler) messages() {
 		}
 	}
 }
-
-const codeNotInThisVersion = "not-in-this-version"
 
 // routes notes which messages come and which go.
 func (c *compiler) routes() {

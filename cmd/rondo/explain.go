@@ -8,15 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"rondo/internal/config"
-	"rondo/processor"
 	"rondo/topology/diag"
 )
-
-// schemaEssay explains processor.CodeSchema, which belongs to no package that
-// has essays of its own.
-const schemaEssay = "A schema that the definition names cannot be used: its file is missing or is no schema, or the schema registry " +
-	"does not have it. Rondo never registers schemas: put the file beside the definition, or register the schema first, " +
-	"with the tools that your teams use for it."
 
 func newExplain() *cobra.Command {
 	return &cobra.Command{
@@ -48,9 +41,6 @@ func explain(code string) (string, error) {
 	if text := config.Explain(code); text != "" {
 		return text, nil
 	}
-	if code == processor.CodeSchema {
-		return schemaEssay, nil
-	}
 	if meant, ok := diag.Suggest(code, allCodes()); ok {
 		return "", usagef("there is no code %s: did you mean %s?", code, meant)
 	}
@@ -59,7 +49,7 @@ func explain(code string) (string, error) {
 
 // allCodes are the codes of all findings, sorted.
 func allCodes() []string {
-	codes := slices.Concat(diag.Codes(), config.Codes(), []string{processor.CodeSchema})
+	codes := slices.Concat(diag.Codes(), config.Codes())
 	slices.Sort(codes)
-	return slices.Compact(codes)
+	return codes
 }

@@ -14,7 +14,7 @@ const (
 func Explain(code string) string { return explanations[code] }
 
 var explanations = map[string]string{
-	CodeSyntax: "rondo.yaml is a YAML file with one list of keys. Something in it cannot be read as YAML; most often a " +
+	CodeSyntax: "rondo.yaml cannot be read as YAML: it has one list of keys. Most often a " +
 		"line is indented by tabs or differently from its neighbours, or a text with a colon or a brace needs quotes.",
 	CodeUnknownKey: "The configuration has a key that does not exist. It is an error rather than ignored, because a " +
 		"misspelt key would silently leave its default in force. docs/configuration.md lists all keys.",
