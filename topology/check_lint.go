@@ -51,7 +51,7 @@ func (c *checker) lintMessages() {
 
 // unused warns of a message that nothing uses, as far as that is known.
 func (c *checker) unused(m *Message) {
-	if c.strayMessage || c.gaps.mayName(m.Name) || c.gaps.mayMiss("start", "do") {
+	if c.strayMessage || c.gaps.lacking || c.gaps.mayName(m.Name) || c.gaps.mayMiss("start", "do") {
 		return
 	}
 	c.warn(spanOf(m.Pos, m.Name), codeUnusedMessage, fmt.Sprintf("`%s` is never sent, awaited or listened for", m.Name)).
@@ -94,7 +94,7 @@ func (c *checker) usedMessages() (read, written map[string]bool) {
 // again, and that nothing raises.
 func (c *checker) lintErrors() {
 	names, all := c.raisedErrors()
-	if all || c.gaps.mayHave("do", "anytime", "start", "catch") {
+	if all || c.gaps.lacking || c.gaps.mayHave("do", "anytime", "start", "catch") {
 		return
 	}
 	raised := map[string]bool{}
@@ -212,7 +212,7 @@ func (c *checker) lintAgain() {
 	if c.def.Again != AgainNever || c.def.AgainPos.IsZero() || c.def.Keep != nil || c.mayWait() {
 		return
 	}
-	c.warn(spanOf(c.def.AgainPos, string(AgainNever)), codeNeverNotKept, "no step waits, so an instance ends in the decision that begins it and is not remembered: a repeated start begins again").
+	c.warn(spanOf(c.def.AgainPos, string(AgainNever)), codeNeverNotKept, "no step waits, so each instance is forgotten as soon as it begins, and a repeated start begins again").
 		help("add `keep: 24h` (or another time) to remember the keys, or remove `again`")
 }
 

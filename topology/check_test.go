@@ -102,6 +102,15 @@ func TestErrorsHideNoWarnings(t *testing.T) {
 	}
 }
 
+func TestWhatIsMissingMayBeWhereAMessageIsUsed(t *testing.T) {
+	for _, steps := range []string{`{a: {with: {x: 1}}}`, `{a: {send: }}`, `{a: {switch: []}}`, `{a: {for: {each: x, in: [1]}}}`} {
+		_, list := parseText(workflowOf("deadline: 1h\ncatch: {oops: {end: complete}}\ndo: [" + steps + "]"))
+		if codes := codesOf(list); len(codes) != 1 || !list.HasErrors() {
+			t.Errorf("%s: %v", steps, list)
+		}
+	}
+}
+
 func TestNamesInPartsThatWereNotUnderstoodAreNotCalledUnknown(t *testing.T) {
 	codes := checked("deadline: 1h\ndo: [{a: {frk: {x: [{b: {}}]}}}, {c: {then: b}}]")
 	if !slices.Equal(codes, []string{codeUnknownWord}) {

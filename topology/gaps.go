@@ -26,6 +26,9 @@ type gaps struct {
 	missing map[string]bool
 	// messages: `messages` was written and nothing of it understood.
 	messages bool
+	// lacking: something that has to be there is not, and nothing tells what it would
+	// have named.
+	lacking bool
 }
 
 func newGaps() *gaps {
@@ -100,6 +103,10 @@ func (p *parser) hasHoles(n *yaml.Node) bool {
 // report adds an error to what is being read.
 func (p *parser) report(at span, code, message string) finding {
 	p.faults++
+	switch code {
+	case codeEmptyValue, codeWordNeeds:
+		p.gaps.lacking = true
+	}
 	return p.findings.report(at, code, message)
 }
 

@@ -64,6 +64,7 @@ func (p *parser) loop(f *fields) Action {
 	if body, ok := f.take("do"); ok {
 		a.Do = p.steps(body)
 	} else if !f.has("do") {
+		p.gaps.lacking = true
 		p.report(p.page.token(e.key), codeMissingWord, "`for` has no `do`").help("add the steps of an iteration beside it: `do: [- name: {…}]`")
 	}
 	if !ok || !p.mapping(e.value, "`for`") {

@@ -153,7 +153,7 @@ func TestCheckoutParsesWithoutFindings(t *testing.T) {
 	}
 }
 
-func TestEveryCodeIsShownAndExplained(t *testing.T) {
+func TestEveryCodeIsShown(t *testing.T) {
 	shown := map[string]bool{
 		codeFileTooLarge: true, codeNotUTF8: true, // their files are made by tests of their own
 	}
@@ -163,20 +163,12 @@ func TestEveryCodeIsShownAndExplained(t *testing.T) {
 			shown[c] = true
 		}
 	}
-	for _, code := range slices.Concat(codesInSource(t), constantsIn(t, "expr/issue.go"), constantsIn(t, "types_codes.go")) {
-		if _, ok := diag.Explain(code); !ok {
-			t.Errorf("%s has no essay in diag/explain", code)
-		}
-	}
-	for _, code := range parserCodes(t) {
+	for _, code := range constantsIn(t, "check_codes.go") {
 		if !shown[code] {
 			t.Errorf("no definition in %s shows %s", diagnosticsDir, code)
 		}
 	}
 }
-
-// parserCodes are the codes that Parse emits.
-func parserCodes(t *testing.T) []string { return constantsIn(t, "check_codes.go") }
 
 // constantsIn are the values of the text constants of a file.
 func constantsIn(t *testing.T, file string) []string {
@@ -193,54 +185,6 @@ func constantsIn(t *testing.T, file string) []string {
 		t.Fatalf("%s has no constants", file)
 	}
 	return values
-}
-
-// codesInSource are all codes that the package's source gives to a Diagnostic:
-// the constants, and literals in a field Code.
-func codesInSource(t *testing.T) []string {
-	t.Helper()
-	codes := parserCodes(t)
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		inspect(t, file, func(n ast.Node) {
-			lit, ok := n.(*ast.CompositeLit)
-			if ok && strings.HasSuffix(typeName(lit.Type), "Diagnostic") {
-				codes = append(codes, codeFields(t, lit)...)
-			}
-		})
-	}
-	return codes
-}
-
-func codeFields(t *testing.T, lit *ast.CompositeLit) []string {
-	var codes []string
-	for _, e := range lit.Elts {
-		kv, ok := e.(*ast.KeyValueExpr)
-		if !ok {
-			continue
-		}
-		text, literal := kv.Value.(*ast.BasicLit)
-		if name, ok := kv.Key.(*ast.Ident); ok && name.Name == "Code" && literal {
-			codes = append(codes, literalOf(t, text))
-		}
-	}
-	return codes
-}
-
-func typeName(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.Ident:
-		return e.Name
-	case *ast.SelectorExpr:
-		return e.Sel.Name
-	}
-	return ""
 }
 
 func literalOf(t *testing.T, e ast.Expr) string {
