@@ -4,17 +4,28 @@ import (
 	"errors"
 	"hash"
 	"strconv"
+	"strings"
 
 	"rondo/schemas"
 	"rondo/statestore"
 	"rondo/topology"
 )
 
-// partKey is where a part of an instance stands in the store and in the
+// PartKey is where a part of an instance stands in the store and in the
 // changelog. The @ keeps it apart from instances, whose keys may be any text: no
 // workflow's name begins with it.
-func partKey(storeKey string, id int64) string {
+func PartKey(storeKey string, id int64) string {
 	return "@" + storeKey + "\x00" + strconv.FormatInt(id, 10)
+}
+
+// CutPartKey returns the instance and the id of which a key is the PartKey.
+func CutPartKey(key string) (storeKey string, id int64, ok bool) {
+	at := strings.LastIndexByte(key, 0)
+	if at < 0 || key[0] != '@' {
+		return "", 0, false
+	}
+	id, err := strconv.ParseInt(key[at+1:], 10, 64)
+	return key[1:at], id, err == nil
 }
 
 // keepParts stages what has become of an instance's parts: a part that is not
@@ -67,13 +78,13 @@ func (b *batch) keepPart(storeKey string, part *topology.Part, digest hash.Hash)
 		return err
 	}
 	digest.Write(record)
-	b.put(partKey(storeKey, part.ID), statestore.Entry{Value: record})
+	b.put(PartKey(storeKey, part.ID), statestore.Entry{Value: record})
 	return nil
 }
 
 // dropPart stages that a part is gone and returns how large it was.
 func (b *batch) dropPart(storeKey string, part *topology.Part) int {
-	b.overlay.Delete([]byte(partKey(storeKey, part.ID)))
+	b.overlay.Delete([]byte(PartKey(storeKey, part.ID)))
 	return part.Size()
 }
 
@@ -121,7 +132,7 @@ var errPartGone = errors.New("is not in the store")
 func decodeStored(store *statestore.Partition, storeKey string, entry statestore.Entry) (cached, error) {
 	var reading error // of the store, which says itself what is wrong
 	instance, err := schemas.DecodeInstance(entry.Value, func(id int64) ([]byte, error) {
-		part, found, err := store.Get([]byte(partKey(storeKey, id)))
+		part, found, err := store.Get([]byte(PartKey(storeKey, id)))
 		if err != nil {
 			reading = err
 		} else if !found {

@@ -59,7 +59,7 @@ func (k *keeping) has(want map[int64]int64) {
 		k.t.Fatalf("%d parts, want %d", got, len(want))
 	}
 	for id := range int64(5) {
-		_, found, err := k.tenure.lane.store.Get([]byte(partKey("w/k", id)))
+		_, found, err := k.tenure.lane.store.Get([]byte(PartKey("w/k", id)))
 		if _, wanted := want[id]; err != nil || found != wanted {
 			k.t.Errorf("part %d is stored: %v, %v", id, found, err)
 		}
@@ -109,7 +109,7 @@ func TestInstanceWithoutOneOfItsPartsIsDamage(t *testing.T) {
 	k.begin()
 	k.to(wideInstance(&topology.Part{ID: 1, Value: int64(1)}, &topology.Part{ID: 2, Value: int64(2)}))
 	k.apply()
-	k.batch.overlay.Delete([]byte(partKey("w/k", 2)))
+	k.batch.overlay.Delete([]byte(PartKey("w/k", 2)))
 	if err := k.batch.overlay.Apply(statestore.Position{Offset: 2}); err != nil {
 		t.Fatal(err)
 	}

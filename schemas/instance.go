@@ -48,6 +48,9 @@ func DecodeHead(head []byte) (*topology.Instance, error) {
 	return i, nil
 }
 
+// DecodePart reads what EncodePart wrote, as DecodeInstance reads a head.
+func DecodePart(record []byte) (*topology.Part, error) { return newRecordReader().part(record) }
+
 // IsPart reports whether a record was written by EncodePart.
 func IsPart(record []byte) bool {
 	fingerprint, _, ok := cutSingleObjectHeader(record)

@@ -34,7 +34,7 @@ func (p *pass) actMigrate(older *Plan) {
 		p.refuse("has version %d, which is not deployed", p.inst.Version)
 		return
 	}
-	verdict := p.plan.CanMigrate(older, p.inst)
+	verdict := p.plan.CanMigrate(older, p.inst, p.inst.Done())
 	if len(verdict.Refused) > 0 {
 		p.refuse("%s", strings.Join(verdict.Refused, "; "))
 		return

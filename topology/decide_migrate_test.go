@@ -61,7 +61,7 @@ func TestMigrateKeepsWhatWaits(t *testing.T) {
 	old := version(t, "1")
 	inst := standing(t, old)
 	next := version(t, "2", "ask:", "ask-again:", "of: ask", "of: ask-again", "start: {Go", "migrate: {from: 1, steps: {ask: ask-again}, set: {n: =n + 5, m: =key}}\nstart: {Go")
-	if verdict := next.CanMigrate(old, inst); len(verdict.Refused)+len(verdict.Afresh) > 0 {
+	if verdict := next.CanMigrate(old, inst, inst.Done()); len(verdict.Refused)+len(verdict.Afresh) > 0 {
 		t.Fatalf("%+v", verdict)
 	}
 	d := migrate(next, old, inst)
@@ -95,7 +95,7 @@ func TestMigrateEntersAnotherKindAfresh(t *testing.T) {
 	inst := standing(t, old)
 	next := version(t, "2", "hear: {listen: {Note: {}}, timeout: 1h}", "hear: {wait: 1h}",
 		"ask: {send: Ask, await: {Yes: {}}, timeout: 10s, retry: {attempts: 3, backoff: 1s}, ", "rest: {wait: 3h, ", "start: {Go", "migrate: {from: 1, steps: {ask: rest}}\nanytime: {Yes: {}, Note: {}}\nstart: {Go")
-	if verdict := next.CanMigrate(old, inst); len(verdict.Refused) > 0 || len(verdict.Afresh) != 1 {
+	if verdict := next.CanMigrate(old, inst, inst.Done()); len(verdict.Refused) > 0 || len(verdict.Afresh) != 1 {
 		t.Fatalf("%+v", verdict)
 	}
 	d := migrate(next, old, inst)

@@ -55,6 +55,25 @@ func (i *Instance) AllEntries() iter.Seq[*Entry] {
 	}
 }
 
+// Done are the steps that could be undone, each once, in the order in which they were
+// first done. Of an instance without its parts they are those of the newest entries.
+func (i *Instance) Done() []string { return stepsOf(i.AllEntries()) }
+
+// Done are the steps of the entries in p, as Instance.Done has them.
+func (p *Part) Done() []string { return stepsOf(slices.Values(p.Entries)) }
+
+func stepsOf(entries iter.Seq[*Entry]) []string {
+	var out []string
+	seen := map[string]bool{} // a loop may have done one step many times
+	for e := range entries {
+		if !seen[e.Place] {
+			seen[e.Place] = true
+			out = append(out, e.Place)
+		}
+	}
+	return out
+}
+
 // allEntries is beyond the number of any entry.
 const allEntries = math.MaxInt64
 

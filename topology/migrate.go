@@ -25,8 +25,10 @@ type Migrating struct {
 // CanMigrate says whether an instance can come from the version that it has,
 // whose plan is from, to this one: each place where it stands must be here as
 // well, under its name or mapped, and be of the same kind. Only a step at which
-// it waits may be mapped to one of another kind.
-func (p *Plan) CanMigrate(from *Plan, i *Instance) Migrating {
+// it waits may be mapped to one of another kind. done are the steps that it could
+// undo, as Instance.Done has them; of i itself no more is looked at than it has
+// without its parts.
+func (p *Plan) CanMigrate(from *Plan, i *Instance, done []string) Migrating {
 	var m Migrating
 	switch migrate := p.definition.Migrate; {
 	case i.Desk != "":
@@ -46,7 +48,9 @@ func (p *Plan) CanMigrate(from *Plan, i *Instance) Migrating {
 			m.judge(from, p, b)
 		}
 		m.judgeRest(p, i)
-		m.judgeEntries(from, p, i)
+		for _, place := range done {
+			m.judgeDone(from, p, place)
+		}
 		m.stay(p, i)
 	}
 	return m
@@ -108,20 +112,9 @@ func (m *Migrating) judgeRest(to *Plan, i *Instance) {
 	}
 }
 
-// judgeEntries looks at what is to be undone if it comes to that: by this version's
-// compensation, for a plan decides alone. One that differs from that of the version
-// that did the step must be meant: the step is named in `migrate.steps`.
-func (m *Migrating) judgeEntries(from, to *Plan, i *Instance) {
-	judged := map[string]bool{} // a loop may have done one step many times
-	for e := range i.AllEntries() {
-		if !judged[e.Place] {
-			judged[e.Place] = true
-			m.judgeDone(from, to, e.Place)
-		}
-	}
-}
-
-// judgeDone looks at one step that was done.
+// judgeDone looks at a step that is to be undone if it comes to that: by this
+// version's compensation, for a plan decides alone. One that differs from that of the
+// version that did the step must be meant: the step is named in `migrate.steps`.
 func (m *Migrating) judgeDone(from, to *Plan, old string) {
 	place := to.placeOf(old)
 	switch was, is := from.nodes[old], to.nodes[place]; {

@@ -51,7 +51,7 @@ func TestAnInstanceCanMoveIfEachPlaceIsThereWithTheSameKindOfWait(t *testing.T) 
 				number = "8"
 				c.refused = strings.ReplaceAll(c.refused, "version 2", "version 8")
 			}
-			got := versionOf(t, number, c.migrate, c.steps).CanMigrate(old, inst)
+			got := versionOf(t, number, c.migrate, c.steps).CanMigrate(old, inst, inst.Done())
 			afresh := ""
 			for _, a := range got.Afresh {
 				afresh += a.Old + " " + a.New
@@ -65,12 +65,12 @@ func TestAnInstanceCanMoveIfEachPlaceIsThereWithTheSameKindOfWait(t *testing.T) 
 			}
 		})
 	}
-	if got := old.CanMigrate(old, inst); strings.Join(got.Refused, "; ") != "has version 1 already" {
+	if got := old.CanMigrate(old, inst, inst.Done()); strings.Join(got.Refused, "; ") != "has version 1 already" {
 		t.Errorf("to its own version: %v", got.Refused)
 	}
 	done := old.Decide(inst, "a", topology.Input{At: script.Start, Event: event("Yes", "id", "a")}).Instance
 	if done != nil {
-		if got := versionOf(t, "2", "migrate: {from: 1}\n", asks).CanMigrate(old, done); strings.Join(got.Refused, "; ") != "has ended (completed)" {
+		if got := versionOf(t, "2", "migrate: {from: 1}\n", asks).CanMigrate(old, done, done.Done()); strings.Join(got.Refused, "; ") != "has ended (completed)" {
 			t.Errorf("one that has ended: %v", got.Refused)
 		}
 	}
@@ -101,7 +101,7 @@ func TestNothingIsUndoneInAnotherWayUnlessThatIsSaid(t *testing.T) {
 				messages, steps = strings.Replace(small, was, is, 1), "do:"+rest
 			}
 			next := compile(t, "w.yaml", "workflow: w\nversion: 2\n"+c.migrate+messages+steps, topology.Limits{})
-			got := next.CanMigrate(old, inst)
+			got := next.CanMigrate(old, inst, inst.Done())
 			otherwise := ""
 			for _, o := range got.Otherwise {
 				otherwise += o.Old + " " + o.New

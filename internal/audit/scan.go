@@ -33,19 +33,42 @@ func Scan(ctx context.Context, cfg processor.Config, topic string, each func(*kg
 // scan hands over the committed records of a stretch up to where it ends now,
 // each partition's in their order, until each returns an error.
 func scan(ctx context.Context, cfg processor.Config, s stretch, each func(*kgo.Record) error) error {
+	return scanUntil(ctx, cfg, s, each, func() bool { return true })
+}
+
+// rereadsMax is how often scanUntil looks where a topic ends.
+const rereadsMax = 10
+
+// scanUntil is scan, and goes on to where the stretch ends by then while whole is
+// false of what was read. Two things that were written together may lie on either side
+// of the end, and what was written again since may have been compacted away before it
+// was read; in both cases what is missing stands further on. It gives up, without an
+// error, when nothing more has come or after some times.
+func scanUntil(ctx context.Context, cfg processor.Config, s stretch, each func(*kgo.Record) error, whole func() bool) error {
 	client, err := cfg.NewClient(readerOptions()...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	starts, ends, err := s.bounds(ctx, client)
+	next, ends, err := s.bounds(ctx, client)
 	if err != nil {
 		return cfg.Explain("read topic "+s.topic, err)
 	}
-	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{s.topic: at(starts)})
-	for !reached(starts, ends) {
-		if err := step(ctx, cfg, client, s.topic, starts, each); err != nil {
-			return err
+	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{s.topic: at(next)})
+	for range rereadsMax {
+		for !reached(next, ends) {
+			if err := step(ctx, cfg, client, s.topic, next, each); err != nil {
+				return err
+			}
+		}
+		if whole() {
+			return nil
+		}
+		if _, ends, err = s.bounds(ctx, client); err != nil {
+			return cfg.Explain("read topic "+s.topic, err)
+		}
+		if reached(next, ends) {
+			return nil
 		}
 	}
 	return nil

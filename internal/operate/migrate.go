@@ -105,8 +105,8 @@ func (p Plans) Version(version int) (*topology.Plan, error) {
 func Judge(ctx context.Context, cfg processor.Config, plans Plans, target *topology.Plan, keep func(*topology.Instance) bool) (Judged, error) {
 	def := target.Definition()
 	var out Judged
-	found, err := audit.Instances(ctx, cfg, func(i *topology.Instance) bool {
-		return i.Workflow == def.Name && i.Desk == "" && !i.Ended() && i.Status != topology.StatusExpected && keep(i)
+	found, err := audit.InstancesWithDone(ctx, cfg, def.Name, func(i *topology.Instance) bool {
+		return i.Desk == "" && !i.Ended() && i.Status != topology.StatusExpected && keep(i)
 	})
 	if err != nil {
 		return out, err
@@ -121,7 +121,7 @@ func Judge(ctx context.Context, cfg processor.Config, plans Plans, target *topol
 		}
 		v := Verdict{Instance: i}
 		if from := plans[i.Version]; from != nil {
-			v.Migrating = target.CanMigrate(from, i)
+			v.Migrating = target.CanMigrate(from, i, found.Done(i))
 		} else {
 			v.Refused = []string{fmt.Sprintf("has version %s, which is not deployed any more", processor.VersionText(i.Version))}
 		}

@@ -297,7 +297,7 @@ func (w *World) CanMigrate(to topology.Address) (topology.Migrating, bool) {
 	if i == nil {
 		return topology.Migrating{}, false
 	}
-	return w.Plans[to.Workflow].CanMigrate(w.version(to.Workflow, i.Version), i), true
+	return w.Plans[to.Workflow].CanMigrate(w.version(to.Workflow, i.Version), i, i.Done()), true
 }
 
 // Act lets an operator act on an instance.
