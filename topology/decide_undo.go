@@ -73,15 +73,23 @@ func (u *undoing) next(p *pass, b *Branch) task {
 	case group < 0:
 		return task{entry: entry}
 	}
-	return u.nextOf(p, r, entry.Line[group], entry)
+	return p.nextOf(r, entry.Line[group], r.newestFirst(entry.Seq+1))
 }
 
-// nextOf finds the newest entry of a visit that no line undoes yet; the entries are
-// looked at from the newest of it on.
-func (u *undoing) nextOf(p *pass, r undoRange, visit Side, newest *Entry) task {
-	var lines []int64 // of this visit
+// nextOf finds the newest entry of a visit that no line undoes yet. entries are those
+// of the range from the newest of the visit on; they are looked at no further than
+// until it is known how many lines there are, and not all of them if these are enough.
+func (p *pass) nextOf(r undoRange, visit Side, entries iter.Seq2[*Entry, int]) task {
 	var found task
-	for e, depth := range r.newestFirst(newest.Seq + 1) {
+	most := p.boundOf(visit.Place)
+	if len(p.inst.Branches) >= p.plan.options.Limits.Branches {
+		most = 1 // it may have one all the same
+	}
+	lines := p.linesBeside(r, visit)
+	for e, depth := range entries {
+		if found.entry != nil && lines.noneBelow(e.Seq) {
+			break
+		}
 		group := p.sideBySide(e, depth)
 		if group < 0 || e.Line[group].Visit != visit.Visit {
 			continue
@@ -89,18 +97,52 @@ func (u *undoing) nextOf(p *pass, r undoRange, visit Side, newest *Entry) task {
 		side := &e.Line[group]
 		switch {
 		case r.isLine(side.Branch):
-			if !slices.Contains(lines, side.Branch) {
-				lines = append(lines, side.Branch)
+			if lines.see(side.Branch) == most {
+				return task{}
 			}
 		case found.entry == nil && !r.atWork(e, depth):
 			found = task{entry: e, side: side}
 		}
 	}
-	full := len(lines) >= p.boundOf(visit.Place) || len(lines) > 0 && len(p.inst.Branches) >= p.plan.options.Limits.Branches
-	if full {
-		return task{}
-	}
 	return found
+}
+
+// lineTally counts which lines of a visit have something left to undo.
+type lineTally struct {
+	ids   []int64 // of all lines, sorted
+	known []bool  // of each: it was seen, or is not of the visit
+	first int     // all before are known
+	seen  int
+}
+
+// linesBeside are the lines that may be of a visit: their branches are younger.
+func (p *pass) linesBeside(r undoRange, visit Side) lineTally {
+	l := lineTally{ids: r.lines, known: make([]bool, len(r.lines))}
+	for _, b := range p.inst.Branches {
+		if at, ok := slices.BinarySearch(l.ids, b.ID); ok {
+			l.known[at] = b.Place != visit.Place || b.ID < visit.Visit
+		}
+	}
+	return l
+}
+
+// see counts a line once, and returns how many there are.
+func (l *lineTally) see(branch int64) int {
+	at, _ := slices.BinarySearch(l.ids, branch)
+	if !l.known[at] {
+		l.known[at] = true
+		l.seen++
+	}
+	return l.seen
+}
+
+// noneBelow reports whether no line can be seen for the first time at an entry with a
+// number or an older one: entries are younger than their branches.
+func (l *lineTally) noneBelow(seq int64) bool {
+	for l.first < len(l.ids) && l.known[l.first] {
+		l.first++
+	}
+	return l.first == len(l.ids) || l.ids[l.first] >= seq
 }
 
 // undoRange is the entries that one `compensate` undoes.
