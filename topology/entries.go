@@ -264,6 +264,7 @@ func (p *pass) takeBack() {
 		return
 	}
 	p.replaceChunk(last, list[:stay:stay])
+	p.merge(last - 1)
 }
 
 // fitting is how many of the oldest entries go into one part.
@@ -283,13 +284,13 @@ func (p *pass) putOlder(at int, list []*Entry) {
 	switch {
 	case len(list) == 0:
 		p.removeChunk(at)
+		p.merge(at - 1)
 	case len(list) > 1 && sizeOf(list) > entriesBytes:
 		p.split(at, list)
 	default:
 		p.replaceChunk(at, list)
-		if !p.merge(at) && at > 0 {
-			p.merge(at - 1)
-		}
+		p.merge(at) // with a large entry gone, all three may be little
+		p.merge(at - 1)
 	}
 }
 
@@ -305,18 +306,17 @@ func (p *pass) split(at int, list []*Entry) {
 
 // merge puts the entries of a chunk and of the one behind it into one part, if all of
 // them are no more than half of what a part can have.
-func (p *pass) merge(at int) bool {
+func (p *pass) merge(at int) {
 	inst := p.inst
-	if at+1 >= len(inst.chunks) {
-		return false
+	if at < 0 || at+1 >= len(inst.chunks) {
+		return
 	}
 	both := slices.Concat(inst.entriesIn(inst.chunks[at].part), inst.entriesIn(inst.chunks[at+1].part))
 	if len(both) > entriesPart/2 || sizeOf(both) > entriesBytes/2 {
-		return false
+		return
 	}
 	p.removeChunk(at + 1)
 	p.replaceChunk(at, both)
-	return true
 }
 
 // insertChunk makes a part of entries.

@@ -185,3 +185,22 @@ func TestAFewEntriesNeedNoParts(t *testing.T) {
 		t.Errorf("one more has %d parts, beside %d entries", len(p.inst.Parts), len(p.inst.Entries))
 	}
 }
+
+// TestPartsThatBecomeSmallBecomeOne: one between two others may let go of what kept all
+// three apart.
+func TestPartsThatBecomeSmallBecomeOne(t *testing.T) {
+	p := &pass{inst: &Instance{}, plan: &Plan{options: Options{Limits: DefaultLimits()}}}
+	large := value.MapOf(map[string]value.Value{"x": strings.Repeat("x", entriesBytes*3/4)})
+	for range 5 {
+		p.addEntry(&Entry{Seq: p.number(), Vars: large})
+	}
+	if len(p.inst.Parts) != 4 {
+		t.Fatalf("%d parts for %d older entries", len(p.inst.Parts), p.inst.Older)
+	}
+	for _, seq := range []int64{1, 3, 2} {
+		p.replaceEntry(&Entry{Seq: seq})
+	}
+	if len(p.inst.Parts) != 2 || p.inst.Older != 4 {
+		t.Errorf("%d parts for %d older entries, of which one is large", len(p.inst.Parts), p.inst.Older)
+	}
+}
