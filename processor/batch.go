@@ -253,7 +253,7 @@ func (b *batch) commit(ctx context.Context) error {
 	if err := b.complete(member); err != nil {
 		return err
 	}
-	if err := b.tenure.lane.by.commit(ctx, b.out, b.offsets(), member); err != nil {
+	if err := b.tenure.lane.by.commit(ctx, newShare(b.tenure.lane.partition, b.out, b.offsets(), member)); err != nil {
 		return fmt.Errorf("partition %d: %w", b.tenure.lane.partition, err)
 	}
 	return nil

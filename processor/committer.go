@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,11 +23,18 @@ import (
 //   - Shares of one transaction have the same member: the group checks one
 //     identity for all their offsets.
 //   - What one share did wrong (a record too large) is answered to that lane
-//     only. The others had no part in it and are committed without it.
+//     only, and only if it is refused alone too: beside others, a batch may be
+//     too large of which each share is not. The others are committed without it.
 //   - An outcome that is not known is not known to any lane in the transaction:
 //     each takes its partition over again, and the ring is opened anew before
 //     that. Then each commits aside, alone, until it has succeeded: so a
 //     partition that takes no records holds up its own lane, and no other.
+//   - A ring whose last transaction the brokers cannot end, because one of its
+//     partitions does not even take the marker, is left, and one with other ids
+//     opened. Nothing of that transaction is lost or doubled by it: the group
+//     tells a takeover which of its offsets are undecided.
+//   - A share of a lane that was cut is carried out nevertheless. The next lane
+//     of its partition begins when it was answered.
 //
 // One goroutine (run) owns the ring.
 type committer struct {
@@ -37,31 +45,44 @@ type committer struct {
 	shares chan *share     // unbuffered: who hands in waits until it is taken
 	opened chan chan error // unbuffered: asks for the ring to be open
 
+	mu       sync.Mutex             // guards what follows; never held while anybody waits
+	orphaned map[int32]<-chan error // by state partition: the answer to a share whose lane was cut
+
 	// Touched by run only.
 	ring   *Ring
+	pair   int    // which ids the ring has, or the next one will have; below ringPairs
 	behind *share // taken, and left for the next transaction
 }
 
 // share is what one lane adds to a transaction.
 type share struct {
-	records []*kgo.Record
-	offsets Offsets
-	member  Member
-	answer  chan error // capacity 1: the lane may have gone
+	partition int32 // of the lane
+	records   []*kgo.Record
+	bytes     int // of the records, as recordBytes counts
+	offsets   Offsets
+	member    Member
+	answer    chan error // capacity 1: the lane may have gone
+}
+
+func newShare(partition int32, records []*kgo.Record, offsets Offsets, member Member) *share {
+	s := &share{partition: partition, records: records, offsets: offsets, member: member, answer: make(chan error, 1)}
+	for _, record := range records {
+		s.bytes += recordBytes(record)
+	}
+	return s
 }
 
 func newCommitter(config RingConfig, m *metrics) *committer {
-	return &committer{config: config, metrics: m, shares: make(chan *share), opened: make(chan chan error)}
+	return &committer{config: config, metrics: m, shares: make(chan *share), opened: make(chan chan error), orphaned: make(map[int32]<-chan error)}
 }
 
-// commit writes records and offsets of one lane in a transaction, alone or with
-// those of other lanes. Errors are those of Txn.Commit, and speak of this lane's
+// commit writes what one lane hands in, in a transaction of its own or with what
+// other lanes have. Errors are those of Txn.Commit, and speak of this lane's
 // records.
 //
 // When ctx ends before the share was taken, nothing of it is sent; afterwards the
-// outcome is unknown.
-func (c *committer) commit(ctx context.Context, records []*kgo.Record, offsets Offsets, member Member) error {
-	s := &share{records: records, offsets: offsets, member: member, answer: make(chan error, 1)}
+// outcome is unknown, and the share may still be on its way: see settled.
+func (c *committer) commit(ctx context.Context, s *share) error {
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -74,8 +95,37 @@ func (c *committer) commit(ctx context.Context, records []*kgo.Record, offsets O
 	case err := <-s.answer:
 		return err
 	case <-ctx.Done():
+		c.orphan(s)
 		return fmt.Errorf("%w: %w", ErrUnknown, ctx.Err())
 	}
+}
+
+func (c *committer) orphan(s *share) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.orphaned[s.partition] = s.answer
+}
+
+// settled returns when nothing is under way any more of what a lane of a state
+// partition has handed in. A lane that is cut does not wait for it; the next one
+// must, before it looks where the partition stands: the group refuses what comes
+// from a former generation, but it need not have gone on to another.
+func (c *committer) settled(ctx context.Context, partition int32) error {
+	c.mu.Lock()
+	answer := c.orphaned[partition]
+	c.mu.Unlock()
+	if answer == nil {
+		return nil
+	}
+	select {
+	case <-answer:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.orphaned, partition)
+	return nil
 }
 
 // check refuses here what would be refused of the whole transaction.
@@ -84,8 +134,9 @@ func (s *share) check() error {
 	return t.check(s.offsets, s.member)
 }
 
-// ready returns when the ring is open: whatever this node had left undecided is
-// decided then.
+// ready returns when the ring is open: whatever its last transaction had left
+// undecided is decided then, or, if the brokers cannot end it, is what the group
+// calls undecided. What was taken before is answered.
 func (c *committer) ready(ctx context.Context) error {
 	answer := make(chan error, 1)
 	select {
@@ -130,14 +181,13 @@ func (c *committer) commitFrom(ctx context.Context, first *share) {
 	c.commitAll(ctx, c.gather(first))
 }
 
-// gather takes what waits, as long as the member is the same and everything
-// goes out in one batch per partition.
+// gather takes what waits, as long as the member is the same and it fits.
 func (c *committer) gather(first *share) *joint {
 	j := newJoint(c.ring, first)
 	for !c.alone {
 		select {
 		case next := <-c.shares:
-			if next.member != first.member || !j.txn.Fits(next.records...) {
+			if next.member != first.member || !j.fits(next) {
 				c.behind = next
 				return j
 			}
@@ -149,24 +199,27 @@ func (c *committer) gather(first *share) *joint {
 	return j
 }
 
-// commitAll commits a joint transaction and answers its lanes. A share that
-// alone is to blame for an abort is answered, and the others go again.
+// commitAll commits a joint transaction and answers its lanes. A share that is
+// blamed for an abort goes alone after the others.
 func (c *committer) commitAll(ctx context.Context, j *joint) {
-	for {
-		err := c.commitOnce(ctx, j)
-		var blamed *RecordError
-		if !errors.Is(err, ErrAborted) || !errors.As(err, &blamed) {
-			j.answer(err)
-			return
-		}
-		culprit := j.blame(blamed)
-		culprit.answer <- err
-		rest := slices.DeleteFunc(j.shares, func(s *share) bool { return s == culprit })
-		if len(rest) == 0 {
-			return
-		}
-		j = newJoint(c.ring, rest...)
+	err := c.commitOnce(ctx, j)
+	var refused *RecordError
+	if len(j.shares) == 1 || !errors.Is(err, ErrAborted) || !errors.As(err, &refused) {
+		j.answer(err)
+		return
 	}
+	blamed := j.blame(refused)
+	others := slices.DeleteFunc(j.shares, func(s *share) bool { return s == blamed })
+	c.commitAll(ctx, newJoint(c.ring, others...))
+	c.commitAlone(ctx, blamed)
+}
+
+func (c *committer) commitAlone(ctx context.Context, s *share) {
+	if err := c.open(ctx); err != nil {
+		s.answer <- fmt.Errorf("%w: nothing was sent: %w", ErrClosed, err)
+		return
+	}
+	c.commitAll(ctx, newJoint(c.ring, s))
 }
 
 func (c *committer) commitOnce(ctx context.Context, j *joint) error {
@@ -184,6 +237,7 @@ type joint struct {
 	txn     *Txn
 	shares  []*share
 	offsets Offsets
+	bytes   int // of all records, as recordBytes counts
 }
 
 func newJoint(ring *Ring, shares ...*share) *joint {
@@ -194,8 +248,15 @@ func newJoint(ring *Ring, shares ...*share) *joint {
 	return j
 }
 
+// fits reports whether a share goes out with the others in one batch per
+// partition, and the transaction stays one that is done well before its timeout.
+func (j *joint) fits(s *share) bool {
+	return j.bytes+s.bytes <= batchBytes && j.txn.Fits(s.records...)
+}
+
 func (j *joint) add(s *share) {
 	j.shares = append(j.shares, s)
+	j.bytes += s.bytes
 	for _, record := range s.records {
 		j.txn.Add(record)
 	}
@@ -213,31 +274,55 @@ func (j *joint) answer(err error) {
 	}
 }
 
-// blame returns the share whose record was refused, and makes the error speak of
-// the record's place in that share.
+// blame returns the share whose record was refused.
 func (j *joint) blame(refused *RecordError) *share {
+	index := refused.Index
 	for _, s := range j.shares {
-		if refused.Index < len(s.records) {
+		if index < len(s.records) {
 			return s
 		}
-		refused.Index -= len(s.records)
+		index -= len(s.records)
 	}
 	panic(fmt.Sprintf("record %d is behind the end of a transaction of %d records", refused.Index, j.txn.Len()))
 }
+
+// ringPairs is how many pairs of transactional ids a committer has. It takes the
+// next one when a ring cannot be opened in time; the first is due again when all
+// others were tried.
+const ringPairs = 16
+
+// openingMin is how long a ring may take to be opened at least, however short its
+// transactions are: it has to find the brokers first.
+const openingMin = 5 * time.Second
 
 // open opens the ring unless it is open.
 func (c *committer) open(ctx context.Context) error {
 	if c.ring != nil {
 		return nil
 	}
-	opening, cancel := context.WithTimeout(ctx, 3*c.config.Timeout)
+	opening, cancel := context.WithTimeout(ctx, max(c.config.Timeout, openingMin))
 	defer cancel()
-	ring, err := OpenRing(opening, c.config)
+	ring, err := OpenRing(opening, c.ringConfig())
 	if err != nil {
+		if opening.Err() != nil {
+			c.pair = (c.pair + 1) % ringPairs
+		}
 		return fmt.Errorf("open the transaction ring: %w", err)
 	}
 	c.ring = ring
 	return nil
+}
+
+// ringConfig is that of the ring with the current pair of ids.
+func (c *committer) ringConfig() RingConfig {
+	config := c.config
+	if c.pair == 0 {
+		return config
+	}
+	for i, id := range c.config.IDs {
+		config.IDs[i] = fmt.Sprintf("%s-%d", id, c.pair)
+	}
+	return config
 }
 
 func (c *committer) close() {

@@ -27,7 +27,7 @@ func (c *committer) Run(ctx context.Context) { c.run(ctx) }
 
 // HandIn has a share wait, and returns where its answer comes.
 func (c *committer) HandIn(records []*kgo.Record, offsets Offsets, member Member) <-chan error {
-	s := &share{records: records, offsets: offsets, member: member, answer: make(chan error, 1)}
+	s := newShare(0, records, offsets, member)
 	c.shares <- s
 	return s.answer
 }

@@ -31,8 +31,12 @@ type jointLab struct {
 }
 
 func newJointLab(lab *ringLab) *jointLab {
+	return newJointLabOf(lab, lab.ringConfig())
+}
+
+func newJointLabOf(lab *ringLab, config processor.RingConfig) *jointLab {
 	j := &jointLab{ringLab: lab, in: lab.cluster.Topic(lab.t, "in", outputPartitions), reg: prometheus.NewRegistry()}
-	j.by = processor.NewCommitter(lab.ringConfig(), 2*outputPartitions, j.reg)
+	j.by = processor.NewCommitter(config, 2*outputPartitions, j.reg)
 	return j
 }
 
@@ -137,6 +141,88 @@ func TestShareToBlameIsAnsweredAloneAndTheOthersAreCommitted(t *testing.T) {
 	})
 }
 
+// Nobody is blamed for what is too large only beside the records of others: as
+// long as the lanes do not know that a topic takes less than it did.
+func TestShareThatIsTooLargeOnlyBesideOthersIsCommitted(t *testing.T) {
+	onEachCluster(t, func(lab *ringLab) {
+		j := newJointLab(lab)
+		small := lab.cluster.Topic(lab.t, "small", 1, "max.message.bytes", "20000")
+		var answers []<-chan error
+		for p := range int32(3) {
+			answers = append(answers, j.handIn(p, 7, j.identity(), &kgo.Record{Topic: small, Value: random(12_000)}))
+		}
+		j.run()
+		for _, answer := range answers {
+			if err := j.answerOf(answer); err != nil {
+				j.t.Error(err)
+			}
+		}
+		for p := range int32(3) {
+			j.expectOf(p, "7")
+		}
+	})
+}
+
+// What lanes write together is bounded as what one writes: else a backlog of all
+// would be a transaction that cannot be done before its timeout, again and again.
+func TestSharesOfABacklogLeaveInSeveralTransactions(t *testing.T) {
+	lab := newRingLab(t, kafkatest.Embedded(t, 1))
+	j := newJointLab(lab)
+	much := lab.cluster.Topic(t, "much", outputPartitions)
+	var answers []<-chan error
+	for p := range int32(3) {
+		var records []*kgo.Record
+		for range 10 {
+			records = append(records, &kgo.Record{Topic: much, Partition: p, Value: make([]byte, 700_000)})
+		}
+		answers = append(answers, j.handIn(p, 7, j.identity(), records...))
+	}
+	j.run()
+	for _, answer := range answers {
+		if err := j.answerOf(answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := j.transactions("committed"); n != 2 {
+		t.Errorf("21 MB left in %v transactions", n)
+	}
+}
+
+// A partition that takes no records takes no marker either, and so its transaction
+// is never ended, nor can another be begun under that id. The lanes that have
+// nothing to do with the partition go on under others.
+func TestTransactionThatCannotBeEndedHoldsUpNobodyElse(t *testing.T) {
+	lab := newRingLab(t, kafkatest.Embedded(t, 1))
+	config := lab.ringConfig()
+	config.Timeout = lab.brief()
+	j := newJointLabOf(lab, config)
+	j.run()
+	if err := j.answerOf(j.handIn(0, 7, j.identity())); err != nil {
+		t.Fatal(err)
+	}
+	sick := lab.cluster.Topic(t, "sick", 1)
+	lab.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: sick, Err: kerr.NotEnoughReplicas, Count: -1})
+	neverEnded(lab.cluster, lab.ids[:]...)
+	if err := j.answerOf(j.handIn(1, 7, j.identity(), &kgo.Record{Topic: sick, Value: []byte("x")})); !errors.Is(err, processor.ErrUnknown) {
+		t.Errorf("a transaction that cannot be ended: %v", err)
+	}
+	if err := j.answerOf(j.handIn(0, 8, j.identity())); !errors.Is(err, processor.ErrClosed) {
+		t.Errorf("while the ring cannot be opened: %v", err)
+	}
+	if err := j.answerOf(j.handIn(0, 8, j.identity())); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	j.expectOf(0, "7", "8")
+}
+
+// neverEnded has the transactions of these ids be open for ever.
+func neverEnded(cluster *kafkatest.Cluster, ids ...string) *kfake.FaultHandle {
+	return cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, TopLevel: true, Err: kerr.ConcurrentTransactions, Count: -1, When: func(r kmsg.Request) bool {
+		id := r.(*kmsg.InitProducerIDRequest).TransactionalID
+		return id != nil && slices.Contains(ids, *id)
+	}})
+}
+
 // random is what cannot be compressed.
 func random(n int) []byte {
 	b := make([]byte, n)
@@ -237,19 +323,100 @@ func TestTakeoverEndsWhatADeadNodeHasLeftOpen(t *testing.T) {
 	kafkatest.Each(t, func(t *testing.T, cluster *kafkatest.Cluster) {
 		a := newApp(t, cluster, count)
 		a.create(nil)
-		const untilTimeout = 10 * time.Minute
-		dead := cluster.Client(t, kgo.TransactionalID(a.prefix+"-0123456789abcdef-1"), kgo.TransactionTimeout(untilTimeout), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		if err := dead.BeginTransaction(); err != nil {
-			t.Fatal(err)
-		}
-		for p := range int32(appPartitions) {
-			if err := dead.ProduceSync(t.Context(), &kgo.Record{Topic: a.topic("changelog"), Partition: p, Key: []byte("undecided"), Value: []byte("x")}).FirstErr(); err != nil {
-				t.Fatal(err)
-			}
-		}
+		dead := a.leftOpen()
 		a.ready(a.node())
 		if err := dead.EndTransaction(t.Context(), kgo.TryCommit); err == nil {
 			t.Error("the dead node could commit afterwards")
 		}
 	})
+}
+
+// leftOpenID is the transactional id of leftOpen.
+func (a *app) leftOpenID() string { return a.prefix + "-0123456789abcdef-1" }
+
+// leftOpen is a node in the middle of a transaction that changes all partitions,
+// and which the brokers do not end for a long time.
+func (a *app) leftOpen() *kgo.Client {
+	a.t.Helper()
+	node := a.cluster.Client(a.t, kgo.TransactionalID(a.leftOpenID()), kgo.TransactionTimeout(10*time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err := node.BeginTransaction(); err != nil {
+		a.t.Fatal(err)
+	}
+	for p := range int32(appPartitions) {
+		if err := node.ProduceSync(a.t.Context(), &kgo.Record{Topic: a.topic("changelog"), Partition: p, Key: []byte("undecided"), Value: []byte("x")}).FirstErr(); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	return node
+}
+
+// A transaction that a dead node has left open may hold partitions which take no
+// marker. The takeover waits for the end of it in its own partition only.
+func TestTakeoverGoesOnWhileAFormerTransactionCannotBeEndedElsewhere(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), count)
+	a.config.TransactionTimeout = time.Second
+	a.create(nil)
+	dead := a.leftOpen()
+	busy := neverEnded(a.cluster, a.leftOpenID())
+	node := a.node()
+	if err := busy.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := dead.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+		t.Fatal(err)
+	}
+	a.ready(node)
+}
+
+// A transaction that is being ended, or that goes on without the partition, is a
+// living node's: it must not be fenced.
+func TestTakeoverLeavesTransactionsAloneThatHoldItUpNoLonger(t *testing.T) {
+	for what, answer := range map[string]func(*kmsg.DescribeTransactionsResponseTransactionState){
+		"is being committed": func(s *kmsg.DescribeTransactionsResponseTransactionState) { s.State = "PrepareCommit" },
+		"holds others":       func(s *kmsg.DescribeTransactionsResponseTransactionState) { s.Topics[0].Topic = "another" },
+	} {
+		t.Run(what, func(t *testing.T) {
+			a := newApp(t, kafkatest.Embedded(t, 1), count)
+			a.create(nil)
+			living := a.leftOpen()
+			asked := a.describeTransactions(answer)
+			node := a.node()
+			for range appPartitions {
+				select {
+				case <-asked:
+				case <-t.Context().Done():
+					t.Fatal("nobody looked at the transaction")
+				}
+			}
+			if err := living.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+				t.Errorf("the living node could not commit: %v", err)
+			}
+			a.ready(node)
+		})
+	}
+}
+
+// describeTransactions has the brokers say of transactions what answer makes of
+// it, and tells when they were asked.
+func (a *app) describeTransactions(answer func(*kmsg.DescribeTransactionsResponseTransactionState)) <-chan struct{} {
+	asked := make(chan struct{}, 1000)
+	changelog := kmsg.NewDescribeTransactionsResponseTransactionStateTopic()
+	changelog.Topic = a.topic("changelog")
+	for p := range int32(appPartitions) {
+		changelog.Partitions = append(changelog.Partitions, p)
+	}
+	a.cluster.Fake.ControlKey(int16(kmsg.DescribeTransactions), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		a.cluster.Fake.KeepControl()
+		resp := r.ResponseKind().(*kmsg.DescribeTransactionsResponse)
+		for _, id := range r.(*kmsg.DescribeTransactionsRequest).TransactionalIDs {
+			state := kmsg.NewDescribeTransactionsResponseTransactionState()
+			state.TransactionalID, state.State = id, "Ongoing"
+			state.Topics = append(state.Topics, changelog)
+			answer(&state)
+			resp.TransactionStates = append(resp.TransactionStates, state)
+		}
+		asked <- struct{}{}
+		return resp, nil, true
+	})
+	return asked
 }

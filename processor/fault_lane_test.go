@@ -1,13 +1,16 @@
 package processor
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -280,5 +283,70 @@ func TestNodeKnowsThatADefinitionIsStillToCome(t *testing.T) {
 	}
 	if err := s.knowsDeployed(t.Context()); err == nil || !strings.Contains(err.Error(), config.OwnTopics().Definitions) {
 		t.Errorf("a definition that this node has not heard of: %v", err)
+	}
+}
+
+// A share whose lane was cut is carried out all the same, and the group need not
+// refuse it: the next lane of the partition may be of the same generation.
+func TestTakeoverWaitsForWhatACutLaneHasHandedIn(t *testing.T) {
+	for what, of := range map[string]func(*shared) *committer{
+		"together": func(s *shared) *committer { return s.together },
+		"aside":    func(s *shared) *committer { return s.aside },
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMetrics(prometheus.NewRegistry())
+				s := &shared{together: newCommitter(RingConfig{}, m), aside: newCommitter(RingConfig{}, m)}
+				handedIn := cutWhileUnderWay(t, of(s), 3)
+				next := &lane{partition: 3, shared: s, by: s.together}
+				ended := make(chan error, 1)
+				go func() { _, err := next.takeOver(t.Context()); ended <- err }()
+				synctest.Wait()
+				if asksForTheRing(s.together) {
+					t.Fatal("the takeover went on although the share may still be committed")
+				}
+				handedIn.answer <- nil
+				synctest.Wait()
+				if !asksForTheRing(s.together) {
+					t.Error("the takeover does not go on")
+				}
+				if err := <-ended; !errors.Is(err, errNoRing) {
+					t.Error(err)
+				}
+				if err := of(s).settled(t.Context(), 3); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// cutWhileUnderWay is the share of a lane of a state partition that was cut when
+// the committer had taken the share.
+func cutWhileUnderWay(t *testing.T, c *committer, partition int32) *share {
+	ctx, cut := context.WithCancel(t.Context())
+	offsets := Offsets{"in": {partition: {Next: 1}}}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- c.commit(ctx, newShare(partition, []*kgo.Record{{Topic: "out"}}, offsets, Member{ID: "m", Generation: 1}))
+	}()
+	taken := <-c.shares
+	cut()
+	if err := <-ended; !errors.Is(err, ErrUnknown) {
+		t.Fatalf("cut: %v", err)
+	}
+	return taken
+}
+
+var errNoRing = errors.New("no ring")
+
+// asksForTheRing reports whether somebody waits for the ring, and refuses it.
+func asksForTheRing(c *committer) bool {
+	select {
+	case answer := <-c.opened:
+		answer <- errNoRing
+		return true
+	default:
+		return false
 	}
 }

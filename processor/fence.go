@@ -30,14 +30,32 @@ func (l *lane) fenceFormer(ctx context.Context) error {
 		return fmt.Errorf("look for transactions left open in partition %d: %w", l.partition, err)
 	}
 	for _, id := range ids {
-		l.log.Info("ending a transaction that a former owner left open", "transactional-id", id)
-		former, err := openRingProducer(ctx, l.by.config, id)
-		if err != nil {
-			return fmt.Errorf("fence %s: %w", id, err)
+		if err := l.fence(ctx, id); err != nil {
+			return err
 		}
-		former.client.Close()
 	}
 	return nil
+}
+
+// fence ends what is open under a transactional id. It is waited for as long as a
+// transaction may take: one that holds, beside ours, a partition which takes no
+// marker is not ended everywhere before that partition is well again, and ours
+// need not wait for it. What is undecided here the takeover still waits for.
+func (l *lane) fence(ctx context.Context, id string) error {
+	l.log.Info("ending a transaction that a former owner left open", "transactional-id", id)
+	fencing, cancel := context.WithTimeout(ctx, l.by.config.Timeout)
+	defer cancel()
+	former, err := openRingProducer(fencing, l.by.config, id)
+	switch {
+	case err == nil:
+		former.client.Close()
+		return nil
+	case fencing.Err() != nil && ctx.Err() == nil:
+		l.log.Warn("a transaction that a former owner left open has not been ended in time, the takeover goes on", "transactional-id", id, "error", err.Error())
+		return nil
+	default:
+		return fmt.Errorf("fence %s: %w", id, err)
+	}
 }
 
 // openTransactions returns the application's transactional ids that have an open

@@ -44,8 +44,9 @@ var errMoved = errors.New("the partition's offsets moved during the takeover")
 
 // takeOver makes this lane the owner of its state partition, in this order:
 //
-//  1. have the lane's ring open, so that nothing of its own is undecided, and
-//     end the transactions that a former owner has left open;
+//  1. have nothing of the partition's former lane on this node under way, and
+//     the lane's ring open, so that nothing of its own is undecided; and end the
+//     transactions that a former owner has left open;
 //  2. read the stable offsets;
 //  3. restore the state to the changelog's high watermark, which holds
 //     everything that a committing predecessor had written;
@@ -54,6 +55,11 @@ var errMoved = errors.New("the partition's offsets moved during the takeover")
 //
 // Only then does it read inputs and decide.
 func (l *lane) takeOver(ctx context.Context) (*tenure, error) {
+	for _, c := range []*committer{l.shared.together, l.shared.aside} {
+		if err := c.settled(ctx, l.partition); err != nil {
+			return nil, err
+		}
+	}
 	if err := l.by.ready(ctx); err != nil {
 		return nil, err
 	}
