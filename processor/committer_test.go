@@ -131,6 +131,9 @@ func TestShareToBlameIsAnsweredAloneAndTheOthersAreCommitted(t *testing.T) {
 		if err := j.answerOf(blamed); !errors.Is(err, processor.ErrAborted) || !errors.As(err, &refused) || !refused.TooLarge() || refused.Index != 1 {
 			j.t.Errorf("the share to blame: %v (%+v)", err, refused)
 		}
+		if n := j.transactions("aborted"); n != 2 {
+			j.t.Errorf("%v transactions were aborted, not that of all and that of the share to blame", n)
+		}
 		j.expectOf(0, "7")
 		j.expectOf(1)
 		j.expectOf(2, "7")
@@ -380,13 +383,13 @@ func TestTakeoverLeavesTransactionsAloneThatHoldItUpNoLonger(t *testing.T) {
 			a.create(nil)
 			living := a.leftOpen()
 			asked := a.describeTransactions(answer)
+			next := a.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Observe: true, Count: -1}) // what a takeover does next
 			node := a.node()
-			for range appPartitions {
-				select {
-				case <-asked:
-				case <-t.Context().Done():
-					t.Fatal("nobody looked at the transaction")
-				}
+			if err := next.Wait(t.Context(), appPartitions); err != nil {
+				t.Fatal(err)
+			}
+			if len(asked) == 0 {
+				t.Error("nobody looked at the transaction")
 			}
 			if err := living.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
 				t.Errorf("the living node could not commit: %v", err)
