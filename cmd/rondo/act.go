@@ -38,6 +38,10 @@ the node that owns the instance decides it, and it becomes part of the history.
 Exit code 1 says that the act was refused, that it ended in an incident, or that
 nobody decided on it in time (it stays in the inbox, and is decided as soon as a
 node is there).`,
+		Example: `  rondo act pause checkout/o-1 --reason "ticket 4711"
+  rondo act set checkout/o-1 --data '{"card":"c-2"}'
+  rondo act retry checkout/o-1 --app shop --brokers localhost:9092
+  rondo act jump checkout/o-1 --step pay`,
 		Args:      oneKind,
 		ValidArgs: operate.Kinds,
 	}
@@ -48,8 +52,7 @@ node is there).`,
 	data := cmd.Flags().String("data", "", "of set and fail: JSON")
 	version := cmd.Flags().Int("to", 0, "of migrate: the version")
 	shift := cmd.Flags().Bool("shift", false, "of resume: move relative timers by the length of the stop")
-	wait := cmd.Flags().Bool("wait", true, "wait until it was decided, and say what came of it")
-	timeout := cmd.Flags().Duration("timeout", 10*time.Second, "how long to wait")
+	wait := waitFlags(cmd, "wait until it was decided, and say what came of it", 10*time.Second)
 	form := jsonFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		to, err := named(args[1:])
@@ -66,12 +69,18 @@ node is there).`,
 			}
 			act.Kind = operate.Shift
 		}
+		if err := notBelowZero(cmd.Flags(), "to"); err != nil {
+			return err
+		}
+		if *version != 0 && act.Kind != operate.Migrate {
+			return usagef("--to belongs to migrate")
+		}
 		if text := operate.CheckAct(act); text != "" {
 			return usagef("%s", text)
 		}
 		a := acting{stdout: cmd.OutOrStdout()}
-		if *wait {
-			a.wait = *timeout
+		if a.wait, err = wait(); err != nil {
+			return err
 		}
 		if a.asJSON, err = form(); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"strings"
@@ -51,6 +52,49 @@ func (f applicationFlags) load() (processor.Config, error) {
 	return cfg, cfg.Validate()
 }
 
+// question is what a command begins with that asks an application something, and
+// tells it as text or as JSON.
+type question struct {
+	cmd         *cobra.Command
+	application applicationFlags
+	form        func() (asJSON bool, err error)
+}
+
+func addQuestionFlags(cmd *cobra.Command) question {
+	return question{cmd, addApplicationFlags(cmd), jsonFlags(cmd)}
+}
+
+// put calls ask with the application, for so long as a command may take.
+func (q question) put(ask func(ctx context.Context, cfg processor.Config, asJSON bool) error) error {
+	asJSON, err := q.form()
+	if err != nil {
+		return err
+	}
+	cfg, err := q.application.load()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(q.cmd.Context(), commandPatience)
+	defer cancel()
+	return ask(ctx, cfg, asJSON)
+}
+
+// waitFlags add how long a command waits for the decision about an act; 0: it does
+// not.
+func waitFlags(cmd *cobra.Command, text string, usual time.Duration) func() (time.Duration, error) {
+	wait := cmd.Flags().Bool("wait", true, text)
+	timeout := cmd.Flags().Duration("timeout", usual, "how long to wait")
+	return func() (time.Duration, error) {
+		switch {
+		case !*wait:
+			return 0, nil
+		case *timeout <= 0:
+			return 0, usagef("--timeout %s is no time to wait: give a duration above 0, or --wait=false", *timeout)
+		}
+		return *timeout, nil
+	}
+}
+
 // jsonFlags adds -o, and --json for short.
 func jsonFlags(cmd *cobra.Command) func() (asJSON bool, err error) {
 	output := outputFlag(cmd, "form of the result: text or json")
@@ -79,10 +123,7 @@ func instanceFlags(cmd *cobra.Command) func(args []string) (topology.Address, er
 
 // oneInstance allows for WORKFLOW/KEY.
 func oneInstance(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return usagef("%s takes one instance, and got %s as well: see %s --help", cmd.CommandPath(), args[1], cmd.CommandPath())
-	}
-	return nil
+	return atMostOne("instance")(cmd, args)
 }
 
 // sinceFlag adds --since: a duration before now, or a time.

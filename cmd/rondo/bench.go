@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +31,9 @@ func newBench() *cobra.Command {
 		Long: `Measure throughput, latency, processor time, memory and bytes of some workloads, on
 the embedded broker or with --brokers on a Kafka cluster (docs/performance.md).
 Engine, load and broker are processes of their own.`,
+		Example: `  rondo bench
+  rondo bench call5 --rounds 1 --scale 0.2
+  rondo bench --brokers localhost:9092`,
 	}
 	var cfg bench.Config
 	var out string
@@ -59,6 +63,9 @@ Engine, load and broker are processes of their own.`,
 				return usagef("--all and names of workloads do not go together")
 			}
 			cfg.Workloads = workload.All()
+		}
+		if err := cmp.Or(aboveZero(flags, "rounds"), notBelowZero(flags, "warm-up", "scale", "cases", "sleepers", "soak", "broker-pid")); err != nil {
+			return err
 		}
 		if cfg.WarmUp == 0 {
 			cfg.WarmUp = 3 * time.Second

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +37,10 @@ whether it can move to this version; exit code 1 says that one cannot.
 
 Subjects of a schema registry are checked only with --config, for only the
 configuration says where the registry is; nothing else of it is used.`,
+		Example: `  rondo check
+  rondo check checkout.yaml -v
+  rondo check checkout-2.yaml --against checkout.yaml
+  rondo check checkout-2.yaml --live --config rondo.yaml -o json`,
 		Args: cobra.ArbitraryArgs,
 	}
 	var options checkOptions
@@ -128,7 +131,7 @@ func readAndCheck(ctx context.Context, cfg processor.Config, paths []string) ([]
 		return nil, nil, &failure{exitUsage, err}
 	}
 	if len(files) == 0 {
-		return nil, nil, usagef("there is no workflow file (*.yaml) in %s", strings.Join(paths, ", "))
+		return nil, nil, noWorkflow(paths)
 	}
 	if cfg.Registry == nil {
 		files = withoutSubjects(files)

@@ -97,7 +97,7 @@ func TestTwoFilesCannotBeOneVersion(t *testing.T) {
 
 func TestCheckOfAnEmptyFolderSaysSo(t *testing.T) {
 	folder(t, nil)
-	rondo(t, "check", ".").want(t, exitUsage, "rondo: there is no workflow file (*.yaml) in .")
+	rondo(t, "check", ".").want(t, exitUsage, "rondo: there is no workflow file (*.yaml) in .: name one, or let rondo init write one")
 }
 
 // newerParcel is another version of parcelFile.

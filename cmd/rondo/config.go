@@ -5,6 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -31,6 +33,8 @@ func loadConfig(name string, stderr io.Writer) (*config.File, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, usagef("there is no configuration file %s: write one with app and brokers, or name it with --config (docs/configuration.md)", name)
+	case errors.Is(err, syscall.EISDIR):
+		return nil, usagef("%s is a folder, and no configuration file: name the file in it, such as %s", name, filepath.Join(name, defaultConfig))
 	case err != nil:
 		return nil, usagef("read the configuration: %v", err)
 	}

@@ -70,6 +70,11 @@ func noDefinition(path string) error {
 	return fmt.Errorf("%s is a configuration, and no workflow: rondo topics plan reads it", path)
 }
 
+// noWorkflow says that there is nothing to work on in the folders.
+func noWorkflow(folders []string) error {
+	return usagef("there is no workflow file (*.yaml) in %s: name one, or let rondo init write one", strings.Join(folders, ", "))
+}
+
 func namesIn(paths []string) ([]string, error) {
 	var out []string
 	for _, path := range paths {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
@@ -25,7 +24,7 @@ import (
 func newDemo() *cobra.Command {
 	stories := demo.Stories()
 	cmd := newStory(stories[0])
-	cmd.Use, cmd.Args = "demo", unknownCommand
+	cmd.Use, cmd.Args, cmd.Example = "demo", unknownCommand, examplesOf("rondo demo")
 	cmd.Short = "See a story run on two nodes, and judged exactly once"
 	cmd.Long = "Play a story of examples/: without a name, " + stories[0].Short + ".\n\n" + cmd.Long
 	for _, s := range stories {
@@ -35,19 +34,9 @@ func newDemo() *cobra.Command {
 	return cmd
 }
 
-// aboveZero refuses whole numbers that were given and are none above 0, which
-// elsewhere stands for the default.
-func aboveZero(flags *pflag.FlagSet, names ...string) error {
-	for _, name := range names {
-		n, err := flags.GetInt(name)
-		if err != nil {
-			return fmt.Errorf("read --%s: %w", name, err)
-		}
-		if n < 1 {
-			return usagef("--%s %d is none: give a number above 0", name, n)
-		}
-	}
-	return nil
+// examplesOf are ways to play a story.
+func examplesOf(command string) string {
+	return "  " + command + "\n  " + command + " --kill --seed 42\n  " + command + " --brokers localhost:9092 --json"
 }
 
 // newStory is the command that plays a story.
@@ -61,7 +50,8 @@ With --kill nodes are killed without warning and started again meanwhile. With
 --brokers it runs on a Kafka cluster of yours: it creates the topics that
 examples/` + s.Name() + ` names, services.ledger, and its own there, and refuses a
 cluster where such topics exist that are not its own.`,
-		Args: noArguments,
+		Example: examplesOf("rondo demo " + s.Name()),
+		Args:    noArguments,
 	}
 	cfg := demo.Config{Story: s}
 	var asJSON bool
@@ -77,6 +67,10 @@ cluster where such topics exist that are not its own.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := aboveZero(flags, s.Load.Flag, "nodes"); err != nil {
 			return err
+		}
+		cfg, err := cfg.WithDefaults()
+		if err != nil {
+			return usageError(err)
 		}
 		executable, err := os.Executable()
 		if err != nil {
@@ -142,12 +136,9 @@ checkout) against a Kafka cluster, until they are stopped. They put on a load if
 They are ordinary Kafka clients: the story's topics must exist (rondo topics
 apply). Their own topic services.ledger, in which they write down what they did,
 they create.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usagef("give one story, or none")
-			}
-			return nil
-		},
+		Example: `  rondo demo services --brokers localhost:9092 --rate 10
+  rondo demo services overheat-guard --seed 42`,
+		Args: atMostOne("STORY"),
 	}
 	var brokers []string
 	var seed uint64
@@ -157,8 +148,8 @@ they create.`,
 	flags.Uint64Var(&seed, "seed", 1, "seed of all chance")
 	flags.Float64Var(&rate, "rate", 0, "load per second: orders that are placed, machines that are started …")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if rate < 0 {
-			return usagef("--rate is %g: give a number per second, or 0 for none", rate)
+		if err := notBelowZero(flags, "rate"); err != nil {
+			return err
 		}
 		s, err := storyOf(args)
 		if err != nil {

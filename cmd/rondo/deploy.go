@@ -26,6 +26,8 @@ instances begin with the newest version; living ones keep theirs.
 
 A deployed version never changes. Deploying the same file again does nothing;
 another content needs another version.`,
+		Example: `  rondo deploy checkout.yaml
+  rondo deploy workflows --config rondo.yaml`,
 		Args: someFiles,
 	}
 	name := configFlag(cmd)
@@ -53,6 +55,9 @@ func deploy(ctx context.Context, cfg processor.Config, paths []string, stderr io
 	defs, plans, err := loadDefinitions(ctx, cfg, paths, stderr)
 	if err != nil {
 		return nil, err
+	}
+	if len(defs) == 0 {
+		return nil, noWorkflow(paths)
 	}
 	if _, err := processor.CheckCluster(ctx, cfg); err != nil {
 		return nil, err

@@ -44,7 +44,9 @@ Everything is kept in the folder --data until that is removed. Incidents and dea
 letters are told on stderr with the command that helps.
 
 The broker is for trying things out: it is not durable, and not Kafka.`,
-		Args: cobra.MaximumNArgs(1),
+		Example: `  rondo dev
+  rondo dev examples/checkout --port 0 --http off`,
+		Args: atMostOne("FOLDER"),
 	}
 	var d dev
 	cmd.Flags().StringVar(&d.app, "app", "", "name of the application (default: that of FOLDER/rondo.yaml, else dev)")

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"rondo/internal/audit"
 	"rondo/internal/operate"
@@ -17,26 +19,19 @@ import (
 )
 
 func newDLQ() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "dlq",
-		Short: "Look at the dead letters: records that could not be used; replay them",
-		Args:  unknownCommand,
-
-		DisableFlagsInUseLine: true,
-		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newDLQList(), newDLQReplay())
-	return cmd
+	return newGroup("dlq", "Look at the dead letters: records that could not be used; replay them", newDLQList(), newDLQReplay())
 }
 
 // letterFilter chooses dead letters by flags and by their coordinates.
 type letterFilter struct {
+	flags                   *pflag.FlagSet
 	reason, workflow, topic *string
 	since                   func() (time.Time, error)
 }
 
 func addLetterFilter(cmd *cobra.Command) letterFilter {
 	return letterFilter{
+		flags:    cmd.Flags(),
 		reason:   cmd.Flags().String("reason", "", "only those with this reason, such as undecodable"),
 		workflow: cmd.Flags().String("workflow", "", "only those of this workflow"),
 		topic:    cmd.Flags().String("topic", "", "only those that came from this topic"),
@@ -44,7 +39,10 @@ func addLetterFilter(cmd *cobra.Command) letterFilter {
 	}
 }
 
-func (f letterFilter) empty() bool { return *f.reason == "" && *f.workflow == "" && *f.topic == "" }
+// empty holds if no flag chooses anything.
+func (f letterFilter) empty() bool {
+	return !slices.ContainsFunc([]string{"reason", "workflow", "topic", "since"}, f.flags.Changed)
+}
 
 func (f letterFilter) find(ctx context.Context, cfg processor.Config, coordinates []string) ([]audit.DeadLetter, error) {
 	since, err := f.since()
@@ -61,27 +59,20 @@ func newDLQList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List dead letters with their reasons and where they came from",
-		Args:  noArguments,
+		Example: `  rondo dlq list --since 24h
+  rondo dlq list --reason undecodable --topic shop.orders -o json`,
+		Args: noArguments,
 	}
-	application := addApplicationFlags(cmd)
+	question := addQuestionFlags(cmd)
 	filter := addLetterFilter(cmd)
-	form := jsonFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		asJSON, err := form()
-		if err != nil {
-			return err
-		}
-		cfg, err := application.load()
-		if err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience)
-		defer cancel()
-		found, err := filter.find(ctx, cfg, nil)
-		if err != nil {
-			return err
-		}
-		return showLetters(cmd.OutOrStdout(), asJSON, found)
+		return question.put(func(ctx context.Context, cfg processor.Config, asJSON bool) error {
+			found, err := filter.find(ctx, cfg, nil)
+			if err != nil {
+				return err
+			}
+			return showLetters(cmd.OutOrStdout(), asJSON, found)
+		})
 	}
 	return cmd
 }
@@ -155,6 +146,9 @@ if its LETTER is named. Dead letters stay where they are; a mark beside each, in
 one transaction with the replay, says that it was replayed. So each is replayed
 once, also if the command is cut off and run again, unless --again asks for more:
 then only messages with an id, or calls, tell the difference.`,
+		Example: `  rondo dlq replay 3/17 3/18
+  rondo dlq replay --reason undecodable --since 24h --dry-run
+  rondo dlq replay --all`,
 	}
 	application := addApplicationFlags(cmd)
 	filter := addLetterFilter(cmd)
@@ -164,6 +158,11 @@ then only messages with an id, or calls, tell the difference.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 && filter.empty() && !*all {
 			return usagef("rondo dlq replay needs to know which: name LETTERs, a filter, or --all; see rondo dlq replay --help")
+		}
+		for _, name := range args {
+			if !letterName.MatchString(name) {
+				return usagef("%s is no dead letter: name it as partition/offset, as rondo dlq list shows it", name)
+			}
 		}
 		cfg, err := application.load()
 		if err != nil {
@@ -190,6 +189,9 @@ then only messages with an id, or calls, tell the difference.`,
 	}
 	return cmd
 }
+
+// letterName is how a dead letter is named: partition/offset.
+var letterName = regexp.MustCompile(`^[0-9]+/[0-9]+$`)
 
 // replay writes dead letters back; exit code 1 says that one could not be. That one
 // was replayed before is no failure: it is as it was to be.

@@ -16,7 +16,9 @@ func newExplain() *cobra.Command {
 		Use:   "explain CODE",
 		Short: "Explain the code of an error: rondo explain unknown-message",
 		Long:  "Explain the code that stands in brackets behind error or warning. Without a code, list all.",
-		Args:  cobra.MaximumNArgs(1),
+		Example: `  rondo explain
+  rondo explain unknown-message`,
+		Args: atMostOne("CODE"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return allCodes(), cobra.ShellCompDirectiveNoFileComp
 		},

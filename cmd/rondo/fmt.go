@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -69,7 +68,7 @@ func (f *formatter) run(paths []string) error {
 		return &failure{exitUsage, err}
 	}
 	if len(names) == 0 {
-		return usagef("there is no workflow file (*.yaml) in %s", strings.Join(paths, ", "))
+		return noWorkflow(paths)
 	}
 	if !slices.Equal(names, paths) || len(names) > 1 {
 		f.check = !f.write // files printed one behind the other are of no use

@@ -40,7 +40,7 @@ func TestFmtChecksAndWrites(t *testing.T) {
 // TestWithoutFilesTheFolderIsMeant goes through the commands that authors use.
 func TestWithoutFilesTheFolderIsMeant(t *testing.T) {
 	folder(t, map[string]string{"parcel.yaml": crookedFile})
-	rondo(t, "graph", "a.yaml", "b.yaml").want(t, exitUsage, "rondo: rondo graph draws one FILE, and got b.yaml as well: see rondo graph --help")
+	rondo(t, "graph", "a.yaml", "b.yaml").want(t, exitUsage, "rondo: rondo graph takes one FILE, and got b.yaml as well: see rondo graph --help")
 	if r := rondo(t, "fmt"); r.code != exitDefinition || r.stdout != "parcel.yaml\n" {
 		t.Errorf("fmt: %+v", r)
 	}
@@ -57,8 +57,8 @@ func TestWithoutFilesTheFolderIsMeant(t *testing.T) {
 		t.Errorf("graph: %+v", r)
 	}
 	folder(t, map[string]string{"rondo.yaml": "app: x"})
-	rondo(t, "fmt").want(t, exitUsage, "rondo: there is no workflow file (*.yaml) in .")
-	rondo(t, "graph").want(t, exitUsage, "rondo: . holds 0 workflow files: name the one to draw")
+	rondo(t, "fmt").want(t, exitUsage, "rondo: there is no workflow file (*.yaml) in .: name one, or let rondo init write one")
+	rondo(t, "graph").want(t, exitUsage, "rondo: there is no workflow file (*.yaml) in .: name one, or let rondo init write one")
 }
 
 func TestFmtLeavesAWrongFileAndSaysWhy(t *testing.T) {

@@ -22,12 +22,9 @@ error that takes them, what undoes them, and what may come at any time.
 
 The SVG needs no other program. The same file gives the same bytes. A folder (the
 current one without an argument) must hold one workflow file.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usagef("%s draws one FILE, and got %s as well: see %s --help", cmd.CommandPath(), args[1], cmd.CommandPath())
-			}
-			return nil
-		},
+		Example: `  rondo graph
+  rondo graph checkout.yaml -o svg > checkout.svg`,
+		Args: atMostOne("FILE"),
 	}
 	form := cmd.Flags().StringP("output", "o", "mermaid", "form of the drawing: mermaid, dot or svg")
 	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(graphForms, cobra.ShellCompDirectiveNoFileComp)); err != nil {
@@ -43,7 +40,10 @@ current one without an argument) must hold one workflow file.`,
 		if err != nil {
 			return &failure{exitUsage, err}
 		}
-		if len(files) != 1 {
+		if len(files) == 0 {
+			return noWorkflow(args)
+		}
+		if len(files) > 1 {
 			return usagef("%s holds %s: name the one to draw", args[0], diag.Count(len(files), "workflow file"))
 		}
 		if files[0].findings.HasErrors() {

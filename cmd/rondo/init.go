@@ -39,7 +39,9 @@ func newInit() *cobra.Command {
 		Long: `Write a small workflow into a folder (the current one by default), with its
 tests, a rondo.yaml, a README, and the language's JSON Schema for editors. Files
 that are there already are never overwritten: then nothing is written.`,
-		Args: cobra.MaximumNArgs(1),
+		Example: `  rondo init new-order
+  rondo init . --name new-order`,
+		Args: atMostOne("FOLDER"),
 	}
 	name := cmd.Flags().String("name", "", "name of the workflow, in kebab-case (default: that of the folder)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -81,6 +83,9 @@ func initialize(folder, name string, stdout io.Writer) error {
 	files, err := initFilesFor(name)
 	if err != nil {
 		return err
+	}
+	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
+		return usagef("%s is a file, and nothing was written: name a folder", folder)
 	}
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(folder, f.name)); !errors.Is(err, os.ErrNotExist) {

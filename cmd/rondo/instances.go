@@ -18,16 +18,7 @@ import (
 )
 
 func newInstances() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "instances",
-		Short: "Look at the instances: where they are, since when, and why they stand still",
-		Args:  unknownCommand,
-
-		DisableFlagsInUseLine: true,
-		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newInstancesList(), newInstancesShow())
-	return cmd
+	return newGroup("instances", "Look at the instances: where they are, since when, and why they stand still", newInstancesList(), newInstancesShow())
 }
 
 const whereHelp = `--where takes a condition in the language's expressions. Every instance has key,
@@ -41,33 +32,24 @@ func newInstancesList() *cobra.Command {
 		Short: "List instances, living ones and those that are still kept",
 		Long: `List instances as the changelog has them. It works while no node runs.
 
-` + whereHelp + `
-
-  rondo instances list --status incident
-  rondo instances list --workflow checkout --where 'declines > 1 && "pay" in steps'`,
+` + whereHelp,
+		Example: `  rondo instances list --status incident
+  rondo instances list --workflow checkout --where 'declines > 1 && "pay" in steps'
+  rondo instances list --app shop --brokers localhost:9092 -o json`,
 		Args: noArguments,
 	}
-	application := addApplicationFlags(cmd)
+	question := addQuestionFlags(cmd)
 	filter := addInstanceFilter(cmd)
 	cmd.Flags().StringVar(filter.workflow, "workflow", "", "only instances of this workflow")
 	desks := cmd.Flags().Bool("desks", false, "list the desks as well: mailboxes, schedules and gates")
-	form := jsonFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		asJSON, err := form()
-		if err != nil {
-			return err
-		}
-		cfg, err := application.load()
-		if err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience)
-		defer cancel()
-		found, err := filter.find(ctx, cfg, cmd.ErrOrStderr(), func(i *topology.Instance) bool { return *desks || i.Desk == "" })
-		if err != nil {
-			return err
-		}
-		return showInstances(cmd.OutOrStdout(), asJSON, found)
+		return question.put(func(ctx context.Context, cfg processor.Config, asJSON bool) error {
+			found, err := filter.find(ctx, cfg, cmd.ErrOrStderr(), func(i *topology.Instance) bool { return *desks || i.Desk == "" })
+			if err != nil {
+				return err
+			}
+			return showInstances(cmd.OutOrStdout(), asJSON, found)
+		})
 	}
 	return cmd
 }
@@ -225,43 +207,41 @@ func newInstancesShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show WORKFLOW/KEY",
 		Short: "Show one instance, its variables included",
-		Args:  oneInstance,
+		Example: `  rondo instances show checkout/o-1
+  rondo instances show checkout/o-1 --app shop --brokers localhost:9092 -o json`,
+		Args: oneInstance,
 	}
-	application := addApplicationFlags(cmd)
+	question := addQuestionFlags(cmd)
 	named := instanceFlags(cmd)
-	form := jsonFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		asJSON, err := form()
-		if err != nil {
-			return err
-		}
 		address, err := named(args)
 		if err != nil {
 			return err
 		}
-		cfg, err := application.load()
-		if err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience)
-		defer cancel()
-		instance, err := audit.Instance(ctx, cfg, address)
-		if err != nil {
-			return err
-		}
-		if instance == nil {
-			return fmt.Errorf("there is no instance %s: it never began, or ended and is kept no more; rondo history shows what is known", address)
-		}
-		view, err := audit.FullViewOf(instance)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return printJSON(cmd.OutOrStdout(), view)
-		}
-		return showInstance(cmd.OutOrStdout(), view)
+		return question.put(func(ctx context.Context, cfg processor.Config, asJSON bool) error {
+			view, err := viewOf(ctx, cfg, address)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), view)
+			}
+			return showInstance(cmd.OutOrStdout(), view)
+		})
 	}
 	return cmd
+}
+
+// viewOf reads an instance, its variables included.
+func viewOf(ctx context.Context, cfg processor.Config, address topology.Address) (audit.View, error) {
+	instance, err := audit.Instance(ctx, cfg, address)
+	if err != nil {
+		return audit.View{}, err
+	}
+	if instance == nil {
+		return audit.View{}, fmt.Errorf("there is no instance %s: it never began, or ended and is kept no more; rondo history shows what is known", address)
+	}
+	return audit.FullViewOf(instance)
 }
 
 func showInstance(w io.Writer, v audit.View) error {

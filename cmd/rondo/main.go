@@ -23,6 +23,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	refuseUnknownShells(root)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !started {
 		err = usageError(err)

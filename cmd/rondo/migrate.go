@@ -45,26 +45,25 @@ or that an act was refused or is outstanding.
 	cmd.Flags().IntVar(&m.limit, "limit", 0, "move at most so many; 0: all")
 	cmd.Flags().BoolVar(&m.dry, "dry-run", false, "say which can move, and move none")
 	cmd.Flags().BoolVarP(&m.each, "verbose", "v", false, "tell of each instance, and not of how many there are at each step")
-	wait := cmd.Flags().Bool("wait", true, "wait until the acts were decided, and say what came of them")
-	timeout := cmd.Flags().Duration("timeout", 30*time.Second, "how long to wait")
+	wait := waitFlags(cmd, "wait until the acts were decided, and say what came of them", 30*time.Second)
 	reason, principal := actFlags(cmd)
 	form := jsonFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		switch {
-		case *to < 1:
+		if *to < 1 {
 			return usagef("rondo migrate needs the version to move to: --to N")
-		case m.limit < 0:
-			return usagef("--limit %d is none: give a number above 0, or 0 for all", m.limit)
 		}
-		var err error
+		err := notBelowZero(cmd.Flags(), "limit", "from")
+		if err != nil {
+			return err
+		}
 		if m.asJSON, err = form(); err != nil {
 			return err
 		}
 		if m.cfg, err = application.load(); err != nil {
 			return err
 		}
-		if *wait {
-			m.wait = *timeout
+		if m.wait, err = wait(); err != nil {
+			return err
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience+m.wait)
 		defer cancel()

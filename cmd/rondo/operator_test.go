@@ -133,7 +133,7 @@ func TestAnActThatCannotBeDoneIsSaidAndChangesNothing(t *testing.T) {
 		{"act cancel --workflow parsel --key o-1", exitFailed, "rondo: no workflow parsel is deployed: did you mean parcel?"},
 		{"act cancel --workflow parcel --key nobody", exitFailed, "rondo: refused: there is no instance parcel/nobody to cancel (no-instance)"},
 		{"instances show parcel/nobody", exitFailed, "rondo: there is no instance parcel/nobody: it never began, or ended and is kept no more; rondo history shows what is known"},
-		{"history parcel/nobody", exitFailed, "rondo: the history knows nothing of parcel/nobody"},
+		{"history parcel/nobody", exitFailed, "rondo: the history knows nothing of parcel/nobody: rondo instances list shows what there is"},
 		{"instances list --status runing", exitUsage, "rondo: --status runing is not known: choose one of expected, running, compensating, paused, incident, completed, failed, cancelled, terminated"},
 		{"instances list --app elsewhere", exitFailed, "rondo: read topic elsewhere.changelog: topic elsewhere.changelog does not exist: is this the right application? rondo topics plan shows what there is"},
 	} {

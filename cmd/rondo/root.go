@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -35,6 +37,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(commands()...)
+	root.SetHelpCommand(newHelp())
 	return root
 }
 
@@ -44,6 +47,54 @@ func commands() []*cobra.Command {
 		newFmt(), newSchema(), newGraph(), newInit(), newTest(),
 		newDemo(), newBench(), newDev(), newCheck(), newTopics(), newServe(), newDeploy(), newExplain(), newVersion(),
 		newAct(), newInstances(), newHistory(), newDLQ(), newMigrate(),
+	}
+}
+
+// newGroup is a command that only holds others.
+func newGroup(use, short string, members ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  unknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		DisableFlagsInUseLine: true,
+	}
+	cmd.AddCommand(members...)
+	return cmd
+}
+
+// newHelp is `rondo help COMMAND`. Unlike cobra's own it refuses what is no command.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Explain a command: the same as --help",
+
+		Example: "  rondo help topics plan",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, left, err := cmd.Root().Find(args)
+			if err != nil {
+				return err
+			}
+			if len(left) > 0 && about.HasSubCommands() {
+				return unknownCommand(about, left)
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
+}
+
+// refuseUnknownShells makes cobra's `completion` refuse a shell that it does not
+// know, as other commands refuse theirs. Cobra asks for the output here, so that must
+// be set before.
+func refuseUnknownShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Args, c.DisableFlagsInUseLine = unknownCommand, true
+			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
 	}
 }
 
@@ -67,7 +118,11 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 // wrongFlag adds to the error about a flag what was probably meant, or where
 // the flags are listed.
 func wrongFlag(cmd *cobra.Command, err error) error {
-	unknown := new(pflag.NotExistError)
+	unknown, invalid := new(pflag.NotExistError), new(pflag.InvalidValueError)
+	if errors.As(err, &invalid) {
+		name := invalid.GetFlag().Name
+		return usagef("--%s %s is not understood: %s is expected, see %s --help", name, invalid.GetValue(), kindOf(invalid.GetFlag()), cmd.CommandPath())
+	}
 	if !errors.As(err, &unknown) {
 		return usagef("%w: see %s --help", err, cmd.CommandPath())
 	}
@@ -77,6 +132,49 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 		return usagef("%w: did you mean --%s?", err, meant)
 	}
 	return usagef("%w: %s --help lists them", err, cmd.CommandPath())
+}
+
+// kindOf says in words what the values of a flag are.
+func kindOf(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool":
+		return "true or false"
+	case "duration":
+		return "a duration such as 30s"
+	case "float64":
+		return "a number"
+	case "int", "int64":
+		return "a whole number"
+	case "uint64":
+		return "a whole number from 0"
+	}
+	return "another value"
+}
+
+// aboveZero refuses whole numbers that were given and are none above 0, which
+// elsewhere stands for the default.
+func aboveZero(flags *pflag.FlagSet, names ...string) error {
+	for _, name := range names {
+		n, err := flags.GetInt(name)
+		if err != nil {
+			return fmt.Errorf("read --%s: %w", name, err)
+		}
+		if n < 1 {
+			return usagef("--%s %d is none: give a number above 0", name, n)
+		}
+	}
+	return nil
+}
+
+// notBelowZero refuses numbers and durations with a minus, of which none means
+// anything.
+func notBelowZero(flags *pflag.FlagSet, names ...string) error {
+	for _, name := range names {
+		if value := flags.Lookup(name).Value.String(); strings.HasPrefix(value, "-") {
+			return usagef("--%s %s is below 0: leave it out, or give something above", name, value)
+		}
+	}
+	return nil
 }
 
 // preRun notes that the command line was understood: what goes wrong from then
@@ -91,6 +189,16 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return usagef("%s takes no arguments, and got %s: see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
 	}
 	return nil
+}
+
+// atMostOne allows for one argument, which is what: "FOLDER".
+func atMostOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return usagef("%s takes one %s, and got %s as well: see %s --help", cmd.CommandPath(), what, args[1], cmd.CommandPath())
+		}
+		return nil
+	}
 }
 
 // orHere are the arguments of a command that takes the current folder without any.

@@ -11,14 +11,12 @@ func newSchema() *cobra.Command {
 		Use:   "schema",
 		Short: "Print the JSON Schema of the language, for editors",
 		Long: `Print the JSON Schema (draft-07) of workflow files. An editor that knows it
-completes words, shows what they mean, and marks what cannot stand where it does:
-
-  rondo schema > rondo.schema.json
-
-and on the first line of a workflow file
+completes words, shows what they mean, and marks what cannot stand where it does.
+The first line of a workflow file names it:
 
   # yaml-language-server: $schema=rondo.schema.json`,
-		Args: noArguments,
+		Example: `  rondo schema > rondo.schema.json`,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := cmd.OutOrStdout().Write(editor.Schema())
 			return err

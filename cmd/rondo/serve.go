@@ -31,6 +31,8 @@ partitions.
 
 SIGTERM (or Ctrl-C) finishes the transaction in flight and leaves the group; a
 second one stops at once. The topics must exist: rondo topics apply.`,
+		Example: `  rondo serve
+  rondo serve --config rondo.yaml --log json --log-level warn`,
 		Args: noArguments,
 	}
 	name := configFlag(cmd)

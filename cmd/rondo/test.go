@@ -31,6 +31,10 @@ words of scripts: docs/testing.md.
 
 Subjects of a schema registry are used only with --config, for only the
 configuration says where the registry is.`,
+		Example: `  rondo test
+  rondo test checkout.test.yaml --run refused --transcript
+  rondo test --coverage --junit report.xml
+  rondo test --record checkout/o-1 --app shop --brokers localhost:9092`,
 		Args: cobra.ArbitraryArgs,
 	}
 	t := &tests{}
@@ -122,7 +126,7 @@ func (t *tests) once(ctx context.Context) (reads []string, err error) {
 		return nil, &failure{exitUsage, err}
 	}
 	if len(files) == 0 {
-		return nil, usagef("there is no file of tests (*.test.yaml) in %s", strings.Join(t.paths, ", "))
+		return nil, usagef("there is no file of tests (*.test.yaml) in %s: name one, or let rondo init write one (docs/testing.md)", strings.Join(t.paths, ", "))
 	}
 	report, err := t.runner.Run(ctx, files)
 	if err != nil {

@@ -63,7 +63,7 @@ func lastRunOf(ctx context.Context, cfg processor.Config, of topology.Address) (
 		return nil, err
 	}
 	if entries = audit.LastRun(entries); len(entries) == 0 {
-		return nil, fmt.Errorf("the history knows nothing of %s", of)
+		return nil, nothingKnown(of, time.Time{})
 	}
 	var out []schemas.History
 	for _, e := range entries {

@@ -310,6 +310,6 @@ func TestAHistoryBecomesATest(t *testing.T) {
 	if again := rondo(t, "test", "recorded.test.yaml"); again.code != exitDone {
 		t.Errorf("exit code %d\n%s\n%s", again.code, again.stdout, r.stdout)
 	}
-	rondo(t, "test", "--record", "parcel/nobody").want(t, exitFailed, "rondo: the history knows nothing of parcel/nobody")
+	rondo(t, "test", "--record", "parcel/nobody").want(t, exitFailed, "rondo: the history knows nothing of parcel/nobody: rondo instances list shows what there is")
 	rondo(t, "test", "--record", "parcel").want(t, exitUsage, "rondo: --record parcel names no instance: write WORKFLOW/KEY, as checkout/o-1")
 }

@@ -21,16 +21,7 @@ import (
 )
 
 func newTopics() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "topics",
-		Short: "Compare the topics with what the application needs, and create what is missing",
-		Args:  unknownCommand,
-
-		DisableFlagsInUseLine: true,
-		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newTopicsPlan(), newTopicsApply())
-	return cmd
+	return newGroup("topics", "Compare the topics with what the application needs, and create what is missing", newTopicsPlan(), newTopicsApply())
 }
 
 func newTopicsPlan() *cobra.Command {
@@ -41,6 +32,8 @@ func newTopicsPlan() *cobra.Command {
 of its definitions, deployed or named in the configuration.
 
 Exit code 4 says that a topic is missing or that a node would not start with it.`,
+		Example: `  rondo topics plan
+  rondo topics plan --config rondo.yaml -o json`,
 		Args: noArguments,
 	}
 	name := configFlag(cmd)
@@ -70,6 +63,8 @@ func newTopicsApply() *cobra.Command {
 number of partitions, which decides where instances live, nor its settings.
 
 On a terminal it shows the plan and asks; elsewhere it needs --yes.`,
+		Example: `  rondo topics apply
+  rondo topics apply --config rondo.yaml --yes`,
 		Args: noArguments,
 	}
 	name := configFlag(cmd)

@@ -62,7 +62,9 @@ const minKills = 4
 // maxNodes bounds the processes that a demo starts.
 const maxNodes = 8
 
-func (c Config) withDefaults() (Config, error) {
+// WithDefaults fills in what is not given. The error says what is wrong with what
+// was.
+func (c Config) WithDefaults() (Config, error) {
 	if c.Story == nil {
 		c.Story = checkout.Story
 	}

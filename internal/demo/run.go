@@ -21,7 +21,7 @@ import (
 type Outcome struct {
 	Report *verdict.Report
 	// Home is the folder with the nodes' logs and data; "" if it was removed,
-	// as it is when the report is clean.
+	// as it is when the report is clean, or nothing began.
 	Home string
 }
 
@@ -30,7 +30,7 @@ type Outcome struct {
 // the folder that was kept in this case too.
 func Run(ctx context.Context, cfg Config) (Outcome, error) {
 	began := time.Now()
-	cfg, err := cfg.withDefaults()
+	cfg, err := cfg.WithDefaults()
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -43,6 +43,9 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 		if rerr := os.RemoveAll(home); rerr != nil {
 			return Outcome{report, home}, fmt.Errorf("remove the demo's folder: %w", rerr)
 		}
+		home = ""
+	}
+	if err != nil && os.Remove(home) == nil { // it is empty: nothing began
 		home = ""
 	}
 	return Outcome{report, home}, err

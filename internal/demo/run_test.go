@@ -175,7 +175,7 @@ func TestDefaultRateFitsTheTime(t *testing.T) {
 		{Config{}, 100}, {Config{Kill: true}, 2000. / 60}, {Config{Count: 10}, checkout.Story.Load.RateMin}, {Config{Count: 1_000_000}, checkout.Story.Load.RateMax},
 		{Config{Count: 10, Rate: 0.5}, 0.5},
 	} {
-		got, err := tc.cfg.withDefaults()
+		got, err := tc.cfg.WithDefaults()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func TestDefaultRateFitsTheTime(t *testing.T) {
 
 func TestImpossibleConfigurationsAreRefused(t *testing.T) {
 	for _, cfg := range []Config{{Count: -1}, {Rate: -1}, {Nodes: -1}, {Nodes: maxNodes + 1}} {
-		if _, err := cfg.withDefaults(); err == nil {
+		if _, err := cfg.WithDefaults(); err == nil {
 			t.Errorf("%+v is accepted", cfg)
 		}
 	}
