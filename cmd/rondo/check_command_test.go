@@ -89,6 +89,17 @@ func TestCheckChecksSchemaFiles(t *testing.T) {
 	}
 }
 
+func TestCheckKnowsASchemaFileByANearName(t *testing.T) {
+	src := strings.Replace(parcelFile, "{topic: parcel.commands}", "{topic: parcel.commands, schema: sent.avsc}", 1)
+	dir := folder(t, map[string]string{"parcel.yaml": src})
+	for _, want := range []string{"cannot be read: there is no such file\n", "there is no such file, did you mean send.avsc?\n"} {
+		if r := rondo(t, "check", "parcel.yaml"); r.code != exitDefinition || !strings.Contains(r.stdout, want) {
+			t.Errorf("exit code %d: %s\nwant %s", r.code, r.stdout, want)
+		}
+		write(t, dir+"/send.avsc", `{"type": "record", "name": "Send", "fields": []}`)
+	}
+}
+
 func TestTwoFilesCannotBeOneVersion(t *testing.T) {
 	folder(t, map[string]string{"a.yaml": parcelFile, "b.yaml": parcelFile})
 	r := rondo(t, "check", "a.yaml", "b.yaml")

@@ -140,6 +140,9 @@ func beside(definition string) func(string) ([]byte, error) {
 		}
 		path := filepath.Join(filepath.Dir(definition), name)
 		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, noSuchSchema(path, name)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -148,6 +151,25 @@ func beside(definition string) func(string) ([]byte, error) {
 		}
 		return os.ReadFile(path)
 	}
+}
+
+// noSuchSchema says what may be meant by a schema file that is not there: one of
+// the same folder.
+func noSuchSchema(path, name string) error {
+	var names []string
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return errors.New("there is no such file, nor the folder that it would be in")
+	}
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); !e.IsDir() && (ext == ".avsc" || ext == ".json") {
+			names = append(names, e.Name())
+		}
+	}
+	if near, ok := diag.Suggest(filepath.Base(path), names); ok {
+		return fmt.Errorf("there is no such file, did you mean %s?", filepath.ToSlash(filepath.Join(filepath.Dir(name), near)))
+	}
+	return errors.New("there is no such file")
 }
 
 // showFindings prints what was found in the files, and reports whether one of
