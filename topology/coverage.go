@@ -112,26 +112,28 @@ func (p *Plan) spots() []Spot {
 	return out
 }
 
-// againTurn is what a start message does to a key that lives, or has ended; false if
-// none ever comes to one: each step takes it, or an instance is gone at once.
+// againTurn is what a start message does to a key that lives; false if none ever comes
+// to one, for each step takes it, or if that is the default: it is not written that
+// somebody should have tried it.
 func (p *Plan) againTurn() (string, bool) {
-	def := p.definition
+	var turn string
+	switch p.definition.Again {
+	case AgainEnded:
+		turn = turnRepeated
+	case AgainQueue:
+		turn = turnQueued
+	case AgainRestart:
+		turn = turnRestarted
+	default:
+		return "", false
+	}
 	standings := p.Standings()
-	comes := def.Again == AgainNever && (len(standings) > 0 || def.Keep != nil)
-	for _, r := range p.start {
-		comes = comes || slices.ContainsFunc(standings, func(s Standing) bool {
+	comes := slices.ContainsFunc(p.start, func(r *rule) bool {
+		return slices.ContainsFunc(standings, func(s Standing) bool {
 			return slices.Contains(s.Starts, r.name) || slices.Contains(s.Ignores, r.name)
 		})
-	}
-	switch {
-	case !comes || len(p.start) == 0:
-		return "", false
-	case def.Again == AgainQueue:
-		return turnQueued, true
-	case def.Again == AgainRestart:
-		return turnRestarted, true
-	}
-	return turnRepeated, true
+	})
+	return turn, comes
 }
 
 // Places are the names of all steps and reactions, sorted.

@@ -20,6 +20,7 @@ messages:
   More:  {topic: c, key: event.id}
   Undo:  {topic: b}
 start: {Begun: {set: {n: 0}}}
+again: ended
 deadline: 1h
 anytime: {More: {if: n > 0, set: {n: =n + 1}}}
 do:
@@ -41,15 +42,25 @@ func TestSpotsAreAllThatCanBeReached(t *testing.T) {
 		got = append(got, fmt.Sprintf("%d %s %s", s.Pos.Line, s.Kind, s.Name))
 	}
 	want := []string{
-		"9 outcome again: repeated", "9 outcome start.Begun", "10 outcome deadline", "11 outcome anytime.More", "11 branch anytime.More: if not",
-		"13 step ask", "15 outcome ask.Told", "15 outcome ask.Told.2", "16 outcome ask: timeout", "17 branch ask.catch.timeout",
-		"18 branch ask.compensate", "18 branch ask.compensate: done", "18 branch ask.compensate: in doubt",
-		"19 step kind", "19 branch kind: if not", "19 branch kind.1", "19 branch kind.2",
-		"20 step hear", "20 outcome hear: idle", "20 outcome hear.Told", "20 outcome hear: until",
-		"21 branch catch.any", "21 step undo", "21 step failed",
+		"9 outcome again: repeated", "9 outcome start.Begun", "11 outcome deadline", "12 outcome anytime.More", "12 branch anytime.More: if not",
+		"14 step ask", "16 outcome ask.Told", "16 outcome ask.Told.2", "17 outcome ask: timeout", "18 branch ask.catch.timeout",
+		"19 branch ask.compensate", "19 branch ask.compensate: done", "19 branch ask.compensate: in doubt",
+		"20 step kind", "20 branch kind: if not", "20 branch kind.1", "20 branch kind.2",
+		"21 step hear", "21 outcome hear: idle", "21 outcome hear.Told", "21 outcome hear: until",
+		"22 branch catch.any", "22 step undo", "22 step failed",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("spots:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestWhatAgainDoesByDefaultIsNoSpot: a suite need not try what nobody has written.
+func TestWhatAgainDoesByDefaultIsNoSpot(t *testing.T) {
+	for _, again := range []string{"", "again: never\n"} {
+		plan := compile(t, "covered.yaml", strings.Replace(coveredWorkflow, "again: ended\n", again, 1), topology.Limits{})
+		if slices.ContainsFunc(plan.Spots(), func(s topology.Spot) bool { return strings.HasPrefix(s.Name, "again") }) {
+			t.Errorf("with %q: %+v", again, plan.Spots())
+		}
 	}
 }
 

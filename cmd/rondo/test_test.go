@@ -91,12 +91,12 @@ func TestRunPicksTestsByName(t *testing.T) {
 
 func TestCoverageMin(t *testing.T) {
 	folder(t, map[string]string{"parcel.yaml": parcelFile, "parcel.test.yaml": parcelTests})
-	r := rondo(t, "test", "--coverage-min", "61")
-	r.want(t, exitFailed, "rondo: the tests reach 60.0 % of parcel, less than --coverage-min 61: --coverage lists the rest")
+	r := rondo(t, "test", "--coverage-min", "76")
+	r.want(t, exitFailed, "rondo: the tests reach 75.0 % of parcel, less than --coverage-min 76: --coverage lists the rest")
 	if !strings.Contains(r.stdout, "parcel.yaml:9:77: outcome `parcel: timeout` was not reached") {
 		t.Error(r.stdout)
 	}
-	if r := rondo(t, "test", "--coverage-min", "60"); r.code != exitDone {
+	if r := rondo(t, "test", "--coverage-min", "75"); r.code != exitDone {
 		t.Errorf("exit code %d\n%s", r.code, r.stdout)
 	}
 }
@@ -140,7 +140,7 @@ func TestTestsTellProgramsTheSame(t *testing.T) {
 		tests[1].Failure.Fields[1].Path != "order.to.name" || !tests[1].Failure.Fields[1].Differs {
 		t.Errorf("tests: %+v", tests)
 	}
-	if got.Coverage[0].Percent != 60 || got.Coverage[0].Unreached[1].Name != "parcel: timeout" {
+	if got.Coverage[0].Percent != 75 || got.Coverage[0].Unreached[0].Name != "parcel: timeout" {
 		t.Errorf("coverage: %+v", got.Coverage)
 	}
 }
@@ -257,7 +257,7 @@ func TestOlderVersionsAreMigrated(t *testing.T) {
 `
 	folder(t, map[string]string{"parcel.yaml": next, "parcel-1.yaml": parcelFile, "parcel.test.yaml": migrates})
 	r := rondo(t, "test", "--coverage")
-	if r.code != exitDone || !strings.Contains(r.stdout, "coverage of parcel: 60.0 %") || strings.Contains(r.stdout, "parcel-1.yaml") {
+	if r.code != exitDone || !strings.Contains(r.stdout, "coverage of parcel: 75.0 %") || strings.Contains(r.stdout, "parcel-1.yaml") {
 		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	write(t, "parcel-1.yaml", strings.Replace(parcelFile, "do:", "doo:", 1))
