@@ -16,6 +16,7 @@ import (
 
 	"rondo/schemas"
 	"rondo/statestore"
+	"rondo/topology/diag"
 )
 
 // What a table's reader goes by.
@@ -68,7 +69,7 @@ func (t *table) loaded() error {
 	if why := t.why.Load(); why != nil {
 		return fmt.Errorf("table %s (topic %s) cannot be read: %s", t.source.name, t.source.topic, *why)
 	}
-	return fmt.Errorf("table %s (topic %s) is being read: %d records left", t.source.name, t.source.topic, t.left.Load())
+	return fmt.Errorf("table %s (topic %s) is being read: %s left", t.source.name, t.source.topic, diag.Count(int(t.left.Load()), "record"))
 }
 
 // run reads the table until ctx ends. Whatever goes wrong, it begins again where

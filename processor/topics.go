@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rondo/topology"
+	"rondo/topology/diag"
 )
 
 // Sizes and times of an application's own topics.
@@ -214,7 +215,7 @@ func (t Topic) comparePartitions(o observed, add addFinding) {
 		add(Wrong, "has %d partitions and must have one: their order would be lost; delete it, create it with rondo topics apply, and deploy again", o.partitions)
 		return
 	}
-	add(Wrong, "has %d partitions, the configuration says %d: the number is fixed when the application is made, for it decides where each instance lives; set partitions: %d", o.partitions, t.Partitions, o.partitions)
+	add(Wrong, "has %s, the configuration says %d: the number is fixed when the application is made, for it decides where each instance lives; set partitions: %d", diag.Count(o.partitions, "partition"), t.Partitions, o.partitions)
 }
 
 func (t Topic) compareOwnConfigs(o observed, add addFinding) {
@@ -243,7 +244,7 @@ func (t Topic) losesBy() string {
 
 func (t Topic) compareMessages(o observed, add addFinding) {
 	if o.partitions != t.Partitions && t.Read {
-		add(Note, "has %d partitions, not %d: its records take a hop through the inbox", o.partitions, t.Partitions)
+		add(Note, "has %s, not %d: its records take a hop through the inbox", diag.Count(o.partitions, "partition"), t.Partitions)
 	}
 	if t.Read && (o.configs["cleanup.policy"] == "compact" || o.configs["cleanup.policy"] == "compact,delete") {
 		add(Warning, "is compacted and read for events: of several events of a key, all but the last may vanish before they are read")

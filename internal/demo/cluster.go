@@ -23,6 +23,7 @@ import (
 	"rondo/internal/devbroker"
 	"rondo/processor"
 	"rondo/topology"
+	"rondo/topology/diag"
 )
 
 // appOf is the application's name for a story: the beginning of its own topics,
@@ -190,7 +191,7 @@ func (c *cluster) refuseBusy(ctx context.Context) error {
 		return fmt.Errorf("look for another demo on the cluster: %w", err)
 	}
 	if g, ok := groups[c.app]; ok && len(g.Members) > 0 {
-		return fmt.Errorf("another demo is running on this cluster (group %s has %d members): wait until it has ended; one that was killed is gone after %s", c.app, len(g.Members), sessionTimeout)
+		return fmt.Errorf("another demo is running on this cluster (group %s has %s): wait until it has ended; one that was killed is gone after %s", c.app, diag.Count(len(g.Members), "member"), sessionTimeout)
 	}
 	return nil
 }

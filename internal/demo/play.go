@@ -11,6 +11,7 @@ import (
 	"rondo/internal/demo/story"
 	"rondo/internal/demo/verdict"
 	"rondo/internal/demo/view"
+	"rondo/topology/diag"
 )
 
 // scene is what a play is doing.
@@ -124,7 +125,7 @@ func (p *play) title() string {
 	if len(p.cfg.Brokers) > 0 {
 		where = "Kafka at " + p.cfg.Brokers[0]
 	}
-	return fmt.Sprintf("rondo demo: %s on %d nodes, %s, seed %d", p.cfg.Story.Name(), p.cfg.Nodes, where, p.cfg.Seed)
+	return fmt.Sprintf("rondo demo: %s on %s, %s, seed %d", p.cfg.Story.Name(), diag.Count(p.cfg.Nodes, "node"), where, p.cfg.Seed)
 }
 
 // state is what is to be shown now.

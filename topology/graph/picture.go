@@ -281,7 +281,11 @@ func (d *drawer) step(n *node, s *topology.Step, next, list spot) {
 			next.handler.caught[r.Name] = n
 		}
 	}
+	before := len(d.edges)
 	d.action(n, s, after, next, list, raised)
+	if s.If != nil && leaves(s) {
+		labelHeld(n, d.edges[before:])
+	}
 	for _, r := range s.Catch {
 		label := strings.Join(raised[r.Name], ", ")
 		if label == "" {
@@ -303,6 +307,16 @@ func (d *drawer) step(n *node, s *topology.Step, next, list spot) {
 			undo.title = "undo " + s.Name
 		}
 		d.connect(n, undo, "", edgeUndo)
+	}
+}
+
+// labelHeld labels the ways that a step takes when its condition holds, beside the
+// one that is labelled "otherwise".
+func labelHeld(n *node, ways []*edge) {
+	for _, e := range ways {
+		if e.from == n && e.label == "" {
+			e.label = "if so"
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"rondo/topology/diag"
 )
 
 // probePatience bounds one look at a node.
@@ -25,7 +27,7 @@ type Readiness struct {
 
 // String is for a person who waits.
 func (r Readiness) String() string {
-	s := fmt.Sprintf("%d nodes ready, %d partitions owned, %d running", r.Ready, r.Owned, r.Running)
+	s := fmt.Sprintf("%s ready, %s owned, %d running", diag.Count(r.Ready, "node"), diag.Count(r.Owned, "partition"), r.Running)
 	if r.Reason != "" {
 		s += "; " + r.Reason
 	}

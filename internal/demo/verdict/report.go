@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"rondo/topology/diag"
 )
 
 // Code names a kind of violation.
@@ -161,9 +163,9 @@ func (r *Report) writeCounts(b *strings.Builder) {
 		}
 	}
 	fmt.Fprintf(b, "%d unfinished, %d lost\n", r.Unfinished, r.Lost)
-	fmt.Fprintf(b, "%d commands, %d of them retries; %d duplicates", r.Commands, r.Retries, r.DuplicateCommands)
+	fmt.Fprintf(b, "%s, %d of them retries; %s", diag.Count(r.Commands, "command"), r.Retries, diag.Count(r.DuplicateCommands, "duplicate"))
 	if r.Kills > 0 {
-		fmt.Fprintf(b, "; nodes killed %d times", r.Kills)
+		fmt.Fprintf(b, "; nodes killed %s", diag.Count(r.Kills, "time"))
 	}
 	fmt.Fprintf(b, "; %.0f s, seed %d\n", r.Seconds, r.Seed)
 }

@@ -8,6 +8,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"rondo/internal/demo/observer"
+	"rondo/topology/diag"
 )
 
 // Live draws a panel in place on a terminal.
@@ -115,7 +116,7 @@ func latency(q observer.Quantiles) string {
 func nodes(s State) string {
 	text := fmt.Sprintf("%d of %d ready   %d of %d partitions running", s.NodesReady, s.Nodes, s.Running, s.Partitions)
 	if s.Kills > 0 {
-		text += fmt.Sprintf("   %d kills", s.Kills)
+		text += "   " + diag.Count(s.Kills, "kill")
 	}
 	if s.Killed > 0 {
 		text += "   " + warnStyle.Render(fmt.Sprintf("node %d killed %.1f s ago", s.Killed, s.KilledAgo.Seconds()))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rondo/internal/demo/observer"
+	"rondo/topology/diag"
 )
 
 // plainEvery is how often the plain panel says something of its own accord.
@@ -45,7 +46,7 @@ func line(s State) string {
 		clock(s.Elapsed), s.Stage, count(s.Progress.Started), counts.String(), count(s.Progress.InFlight()),
 		quantiles(s.Latency), s.DecisionsPerSecond, s.CommitsPerSecond)
 	if s.Kills > 0 {
-		text += fmt.Sprintf("; %d kills", s.Kills)
+		text += "; " + diag.Count(s.Kills, "kill")
 	}
 	if s.Killed > 0 {
 		text += fmt.Sprintf(", node %d killed %.1f s ago, %d of %d partitions running", s.Killed, s.KilledAgo.Seconds(), s.Running, s.Partitions)
