@@ -107,7 +107,7 @@ func TestNodeWaitsForItsTable(t *testing.T) {
 	node := a.node()
 	a.await("the reason to be told", func() bool {
 		s := node.Status()
-		return s.Live && !s.Ready && strings.Contains(s.Reason, "table profile (topic "+a.topic("profiles")+") is being read: 1 records left")
+		return s.Live && !s.Ready && strings.Contains(s.Reason, "table profile (topic "+a.topic("profiles")+") is being read: 1 record left")
 	})
 	release()
 	a.ready(node)
