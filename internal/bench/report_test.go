@@ -190,11 +190,12 @@ func TestTheProcessOfABrokerIsFoundByItsAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	want := os.Getpid()
 	if _, err := os.Stat("/proc/net/tcp"); err != nil {
-		t.Skip("the system does not tell which process listens where")
+		want = 0 // the system does not tell
 	}
-	if pid := listenerOf(l.Addr().String()); pid != os.Getpid() {
-		t.Errorf("process %d listens on %s, want %d", pid, l.Addr(), os.Getpid())
+	if pid := listenerOf(l.Addr().String()); pid != want {
+		t.Errorf("process %d listens on %s, want %d", pid, l.Addr(), want)
 	}
 	for _, address := range []string{"kafka-1:9092", "10.0.0.1:9092", "nothing"} {
 		if pid := listenerOf(address); pid != 0 {
