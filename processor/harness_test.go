@@ -85,9 +85,7 @@ func (a *app) parse(text string) *topology.Definition {
 func (a *app) create(partitions map[string]int32) {
 	a.t.Helper()
 	for name, n := range partitions {
-		if _, err := a.admin.CreateTopic(a.t.Context(), n, int16(copies(a.cluster)), nil, a.topic(name)); err != nil {
-			a.t.Fatal(err)
-		}
+		a.cluster.CreateTopic(a.t, a.topic(name), n)
 	}
 	var plans []*topology.Plan
 	for _, def := range a.config.Definitions {

@@ -157,13 +157,20 @@ func (c *Cluster) NewClient(opts ...kgo.Opt) (*kgo.Client, error) {
 // Settings are pairs of name and value, such as "cleanup.policy", "compact".
 func (c *Cluster) Topic(t testing.TB, name string, partitions int32, settings ...string) string {
 	t.Helper()
+	name = Unique(t, name)
+	c.CreateTopic(t, name, partitions, settings...)
+	return name
+}
+
+// CreateTopic is Topic under exactly this name, which only the test has.
+func (c *Cluster) CreateTopic(t testing.TB, name string, partitions int32, settings ...string) {
+	t.Helper()
 	configs := make(map[string]*string)
 	for i := 0; i+1 < len(settings); i += 2 {
 		configs[settings[i]] = &settings[i+1]
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	name = Unique(t, name)
 	client := c.Client(t)
 	// The name is this test's own: if it exists, a try whose answer was late has
 	// made it.
@@ -174,7 +181,6 @@ func (c *Cluster) Topic(t testing.TB, name string, partitions int32, settings ..
 	if err := known(ctx, client, name); err != nil {
 		t.Fatalf("wait for topic %s: %v", name, err)
 	}
-	return name
 }
 
 // known waits until every broker knows a topic and the leaders of its

@@ -52,7 +52,7 @@ func TestEveryInputTakesEffectOnceWhileNodesDieAndFreeze(t *testing.T) {
 	}
 	cluster := kafkatest.Start(t, 1)
 	for _, topic := range []string{"entries", "booked", "reminders", "reminded", "given-up"} {
-		createTopic(t, cluster, topic)
+		cluster.CreateTopic(t, topic, partitions)
 	}
 	binary := buildBinary(t)
 	nodes := []*node{newNode(t, "node-1", binary, appName, cluster.Addrs), newNode(t, "node-2", binary, appName, cluster.Addrs)}
@@ -146,13 +146,6 @@ func await(t *testing.T, limit time.Duration, what string, done func() bool) {
 		}
 	}
 	t.Fatalf("waited %s for %s", limit, what)
-}
-
-func createTopic(t *testing.T, cluster *kafkatest.Cluster, name string) {
-	t.Helper()
-	if _, err := kadm.NewClient(cluster.Client(t)).CreateTopic(t.Context(), partitions, 1, nil, name); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func applyTopics(t *testing.T, n *node) {

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"rondo/internal/kafkatest"
@@ -109,9 +108,7 @@ func TestThePreviewOfAMigrationIsWhatTheOwnerDecides(t *testing.T) {
 		cfg := processor.Config{App: kafkatest.Unique(t, "shop"), Brokers: cluster.Addrs, TransactionTimeout: 5 * time.Second}.WithDefaults()
 		client := cluster.Client(t)
 		topic := cfg.OwnTopics().Changelog
-		if _, err := kadm.NewClient(client).CreateTopic(ctx, 1, 1, nil, topic); err != nil {
-			t.Fatal(err)
-		}
+		cluster.CreateTopic(t, topic, 1)
 		for _, i := range instances {
 			if err := client.ProduceSync(ctx, changelogOf(t, topic, i)...).FirstErr(); err != nil {
 				t.Fatal(err)

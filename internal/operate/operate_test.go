@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"rondo/internal/audit"
@@ -66,9 +65,7 @@ func TestReplayReadsWhatWasLeftOut(t *testing.T) {
 			}
 		}
 		cfg := processor.Config{App: kafkatest.Unique(t, "shop"), Brokers: cluster.Addrs}.WithDefaults()
-		if _, err := kadm.NewClient(client).CreateTopic(ctx, 4, 1, nil, cfg.OwnTopics().DeadLetters); err != nil {
-			t.Fatal(err)
-		}
+		cluster.CreateTopic(t, cfg.OwnTopics().DeadLetters, 4)
 		sender, err := NewSender(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -99,9 +96,7 @@ func TestEachDeadLetterIsReplayedOnce(t *testing.T) {
 		topic, client := cluster.Topic(t, "orders", 1), cluster.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := kadm.NewClient(client).CreateTopic(ctx, 1, 1, nil, cfg.OwnTopics().DeadLetters); err != nil {
-			t.Fatal(err)
-		}
+		cluster.CreateTopic(t, cfg.OwnTopics().DeadLetters, 1)
 		const n = 3
 		for i := range n {
 			letter := &kgo.Record{Topic: cfg.OwnTopics().DeadLetters, Value: fmt.Appendf(nil, "v%d", i), Headers: []kgo.RecordHeader{
