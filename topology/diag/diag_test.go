@@ -222,6 +222,17 @@ func TestSuggestions(t *testing.T) {
 	}
 }
 
+func TestShortNamesResembleOnlyWhatIsNear(t *testing.T) {
+	for _, test := range []struct{ name, candidate, want string }{
+		{"x", "y", ""}, {"x", "xy", ""}, {"a", "of", ""}, {"ab", "ac", ""}, {"to", "do", ""},
+		{"X", "x", "x"}, {"fi", "if", "if"}, {"id", "ids", "ids"}, {"idd", "id", "id"}, {"skus", "sku", "sku"}, {"nmu", "num", "num"},
+	} {
+		if got, _ := Suggest(test.name, []string{test.candidate}); got != test.want {
+			t.Errorf("%s, where %s is known: got %q, want %q", test.name, test.candidate, got, test.want)
+		}
+	}
+}
+
 func TestTheNearestOfSeveralIsSuggested(t *testing.T) {
 	if got, _ := Suggest("StockReservd", []string{"StockRejected", "StockReserved", "StockReserve"}); got != "StockReserved" {
 		t.Errorf("got %s", got)

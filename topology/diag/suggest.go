@@ -17,12 +17,13 @@ func Suggest(name string, candidates []string) (string, bool) {
 	if c, ok := sameButForm(name, candidates); ok {
 		return c, true
 	}
-	best, bestDistance := "", suggestWithin(name)+1
+	best, bestDistance := "", suggestMaxLength
 	for _, c := range candidates {
 		if c == name || len(c) > suggestMaxLength {
 			continue
 		}
-		if d := distance(name, c, bestDistance); d < bestDistance {
+		limit := min(bestDistance, suggestWithin(name, c)+1)
+		if d := distance(name, c, limit); d < limit {
 			best, bestDistance = c, d
 		}
 	}
@@ -53,9 +54,19 @@ const suggestMaxLength = 100
 // suggestMaxCandidates bounds the work for one suggestion, for hostile files.
 const suggestMaxCandidates = 1000
 
-// suggestWithin is how many edits a name of this length may be away: one in
-// three characters, so that short words do not all resemble each other.
-func suggestWithin(name string) int { return max(len([]rune(name)), 3) / 3 }
+// suggestWithin is how many edits may lie between two names: one in three
+// characters, so that short words do not all resemble each other. Of two
+// characters the only typo that leaves both is that they are swapped.
+func suggestWithin(name, candidate string) int {
+	a, b := []rune(name), []rune(candidate)
+	if len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0] {
+		return 1
+	}
+	if len(a) < 3 {
+		return min(len(b)/3, 1)
+	}
+	return len(a) / 3
+}
 
 // sameButForm finds a candidate that differs in case, in separators or in the
 // order of its parts only.
