@@ -172,6 +172,9 @@ do: [{a: {send: Ask, await: {Told: {}, Subject: {}}}}]
 func TestTimesInOtherWordsAreTranslated(t *testing.T) {
 	for text, want := range map[string]string{
 		"4 h": "write 4h", "4hours": "write 4h", "4 hr": "write 4h", "1 h 30 min": "write 1h30m", "2 days": "write 2d", "1 week": "write 1w", "10sec": "write 10s",
+		"1.5h": "write 1h30m", "2.5s": "write 2s500ms", "0.5d": "write 12h", "1.5 days": "write 1d12h", "1h2.5m": "write 1h2m30s", "0.25 hours": "write 15m",
+		"1.50m": "write 1m30s", "1.5w": "write 10d12h", "0.0001s": "write whole numbers: the smallest unit is ms",
+		"PT5M": "write 5m", "P1DT2H": "write 1d2h", "PT1.5H": "write 1h30m", "P1M": "write a fixed time like 30d: months and years differ in length",
 	} {
 		_, list := parseText(workflowOf("do: [{a: {wait: " + text + "}}]"))
 		if i := slices.Index(codesOf(list), codeBadDuration); i < 0 || list[i].Help != want {

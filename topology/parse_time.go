@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"regexp"
 	"strconv"
 	"strings"
@@ -39,7 +40,10 @@ var (
 	beginsWithDigit = regexp.MustCompile(`^[0-9]`)
 	durationShape   = regexp.MustCompile(`^[0-9]+[a-zA-Z]`)
 	wordyTime       = regexp.MustCompile(`([0-9]+)([wdhms])(?:eek|ay|our|r|in|ec)[a-z]*`)
-	decimalTime     = regexp.MustCompile(`^[0-9]+\.[0-9]+[a-z]+$`)
+	decimalPart     = regexp.MustCompile(`([0-9]{1,18}(?:\.[0-9]{1,18})?)([a-z]+)`)
+	decimalTime     = regexp.MustCompile(`^(?:[0-9]{1,18}(?:\.[0-9]{1,18})?[a-z]+){1,6}$`)
+	isoDuration     = regexp.MustCompile(`^P([0-9.WD]*)(?:T([0-9.HMS]+))?$`)
+	isoMonths       = regexp.MustCompile(`^P[^T]*[MY]`)
 )
 
 // ParseDuration reads a duration as definitions have it: whole numbers with the
@@ -167,11 +171,11 @@ func (p *parser) durationOf(e entry, b bounds) (time.Duration, bool) {
 	d, err := ParseDuration(text)
 	switch {
 	case errors.Is(err, errDurationUnit):
-		p.report(at, codeDurationUnit, fmt.Sprintf("`%s` has no unit", text)).help(unitHelp(text))
+		p.report(at, codeDurationUnit, fmt.Sprintf("`%s` has no unit", text)).help(DurationHelp(text))
 	case errors.Is(err, errDurationRange), err == nil && d > b.max:
 		p.report(at, codeTimeRange, fmt.Sprintf("`%s` of %s is too long: at most %s", word, text, b.maxText))
 	case err != nil:
-		p.report(at, codeBadDuration, fmt.Sprintf("`%s` is no duration", text)).help(durationHelp(text, err))
+		p.report(at, codeBadDuration, fmt.Sprintf("`%s` is no duration", text)).help(timeHelp(text))
 	case d < b.min:
 		p.report(at, codeTimeRange, fmt.Sprintf("`%s` must be longer than zero", word))
 	default:
@@ -187,19 +191,66 @@ func unitHelp(text string) string {
 	return fmt.Sprintf("write %ss for seconds, or %sms, %sm, %sh, %sd, %sw", text, text, text, text, text, text)
 }
 
-func durationHelp(text string, err error) string {
-	meant := wordyTime.ReplaceAllString(strings.ReplaceAll(text, " ", ""), "$1$2")
-	if _, err := ParseDuration(meant); err == nil && meant != text {
-		return "write " + meant
+// timeHelp is DurationHelp where an expression may stand as well.
+func timeHelp(text string) string {
+	help := DurationHelp(text)
+	if !beginsWithDigit.MatchString(text) && !strings.HasPrefix(text, "P") {
+		help += "; an expression begins with `=`"
 	}
+	return help
+}
+
+// DurationHelp says what to write in place of a text that ParseDuration refuses.
+func DurationHelp(text string) string {
+	_, err := ParseDuration(text)
+	meant, fits := meantDuration(text)
 	switch {
-	case decimalTime.MatchString(text):
-		return "write whole numbers, joined: 1s500ms for one and a half seconds"
+	case errors.Is(err, errDurationUnit):
+		return unitHelp(text)
+	case meant != "" && !fits:
+		return "write whole numbers: the smallest unit is ms"
+	case meant != "":
+		return "write " + meant
+	case isoMonths.MatchString(text):
+		return "write a fixed time like 30d: months and years differ in length"
 	case strings.HasPrefix(text, "P"):
 		return "write 1h30m, not the ISO form"
-	case durationShape.MatchString(text):
+	case err != nil && durationShape.MatchString(text):
 		return err.Error() + "; the units are ms, s, m, h, d (24 h) and w, joined like 1h30m"
 	default:
-		return "write a duration like 200ms, 30s or 1h30m; an expression begins with `=`"
+		return "write a duration like 200ms, 30s or 1h30m"
 	}
+}
+
+// meantDuration is the duration that was written in another form: with words for
+// units, with fractions, or as ISO 8601 has it. It is "" if that is none of
+// these; fits is false if it is no whole number of milliseconds.
+func meantDuration(text string) (canonical string, fits bool) {
+	text = strings.ReplaceAll(text, " ", "")
+	if iso := isoDuration.FindStringSubmatch(text); iso != nil && !isoMonths.MatchString(text) {
+		text = strings.ToLower(iso[1] + iso[2])
+	}
+	text = wordyTime.ReplaceAllString(text, "$1$2")
+	if _, err := ParseDuration(text); err == nil {
+		return text, true
+	}
+	if !decimalTime.MatchString(text) {
+		return "", false
+	}
+	sum := new(big.Rat)
+	for _, part := range decimalPart.FindAllStringSubmatch(text, -1) {
+		n, ok := new(big.Rat).SetString(part[1])
+		unit := unitIndex(part[2])
+		if !ok || unit < 0 {
+			return "", false
+		}
+		sum.Add(sum, n.Mul(n, big.NewRat(int64(durationUnits[unit].size/time.Millisecond), 1)))
+	}
+	if !sum.IsInt() {
+		return text, false
+	}
+	if sum.Cmp(big.NewRat(int64(timerMax/time.Millisecond), 1)) > 0 {
+		return "", false
+	}
+	return FormatDuration(time.Duration(sum.Num().Int64()) * time.Millisecond), true
 }

@@ -438,7 +438,7 @@ func (p *suiteParser) count(n *yaml.Node, what string) int {
 func (p *suiteParser) after(s *Step, n *yaml.Node) {
 	d, err := topology.ParseDuration(n.Value)
 	if n.Kind != yaml.ScalarNode || err != nil {
-		p.report(n, "`%s` must be a duration like 10s", s.Word)
+		p.report(n, "`%s` must be a duration", s.Word).Help = topology.DurationHelp(n.Value)
 	}
 	s.After = d
 }

@@ -146,7 +146,7 @@ tests:
 		5:14: order_id is neither a message nor a word of in (here belongs one of headers, key, echo)
 		6:31: one message belongs on a line, and here stands OrderPlaced already
 		7:41: attempt must be a whole number from 1 to 10000
-		8:16: after must be a duration like 10s
+		8:16: after must be a duration (write 10s for seconds, or 10ms, 10m, 10h, 10d, 10w)
 		9:14: end must be completed, failed, cancelled or terminated (here belongs one of completed, failed, cancelled, terminated)
 		10:15: vars must be a mapping from variables to their values
 		11:33: one word belongs on a line, and here stands in already
