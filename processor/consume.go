@@ -633,7 +633,7 @@ func definitionOf(i *topology.Instance) string {
 	if goesByNewest(i) {
 		return i.Workflow
 	}
-	return definitionKey(i.Workflow, i.Version)
+	return definitionName(i.Workflow, i.Version)
 }
 
 // waitFor asks until there is an answer. The lane stands still meanwhile, and

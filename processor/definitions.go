@@ -46,6 +46,12 @@ func definitionKey(workflow string, version int) string {
 	return workflow + "@" + strconv.Itoa(version)
 }
 
+// definitionName is a version of a workflow as people know it, in place of a file's
+// name: checkout@1, checkout@1+dev.3.
+func definitionName(workflow string, version int) string {
+	return workflow + "@" + VersionText(version)
+}
+
 // checkDeployable refuses what must not reach the topic.
 func checkDeployable(d *topology.Definition) error {
 	if d.Version >= devStep {

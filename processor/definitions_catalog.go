@@ -252,7 +252,7 @@ func (c *Catalog) compileWaiting(ctx context.Context, def *topology.Definition) 
 
 // parseDeployment reads a definition out of its record.
 func parseDeployment(d schemas.Deployment) (*topology.Definition, error) {
-	def, list := topology.Parse(definitionKey(d.Workflow, d.Version), d.Source, func(name string) ([]byte, error) {
+	def, list := topology.Parse(definitionName(d.Workflow, d.Version), d.Source, func(name string) ([]byte, error) {
 		text, ok := d.Files[name]
 		if !ok {
 			return nil, fmt.Errorf("%s was not deployed with it", name)

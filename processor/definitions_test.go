@@ -394,3 +394,10 @@ func TestVersionsAreOrderedFromOldToNew(t *testing.T) {
 		}
 	}
 }
+
+func TestPlacesNameAVersionAsPeopleKnowIt(t *testing.T) {
+	_, err := parseDeployment(schemas.Deployment{Workflow: "shop", Version: 2*devStep + 1, Source: []byte("workflow: shop\nversion: 1\n")})
+	if err == nil || !strings.Contains(err.Error(), "shop@1+dev.2: error") {
+		t.Errorf("%v", err)
+	}
+}

@@ -359,13 +359,14 @@ func historyCommand(c topology.Command) schemas.HistoryCommand {
 }
 
 // historyInput describes what was decided on: always where it is, and its
-// payload up to the configured size.
+// payload up to the configured size. An act that has an event decided again is
+// the act: that event has a decision of its own, when it came.
 func (b *batch) historyInput(d decisionOf) schemas.HistoryInput {
 	in := schemas.HistoryInput{Kind: schemas.InputTimer, Act: d.input.Act}
 	if d.input.Letter != nil {
 		return b.historyLetter(d)
 	}
-	if kept := d.decision.Event; kept != nil {
+	if kept := d.decision.Event; kept != nil && d.input.Act == nil {
 		in.Kind, in.Record = schemas.InputEvent, &kept.Record
 		in.PayloadOmitted = schemas.PayloadKept
 		return in

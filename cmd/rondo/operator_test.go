@@ -20,7 +20,8 @@ import (
 )
 
 // patientFile is parcelFile with time to look at it.
-var patientFile = strings.NewReplacer("timeout: 5s", "timeout: 1h", "order: =event", "order: =event, tries: 0").Replace(parcelFile) + "search: [tries]\n"
+var patientFile = strings.NewReplacer("timeout: 5s", "timeout: 1h", "order: =event", "order: =event, tries: 0",
+	"do:\n", "do:\n  - weigh: {if: has(order.grams), set: {tries: =order.grams + 0}}\n").Replace(parcelFile) + "search: [tries]\n"
 
 // withNode runs a node of an application with one order under way, and returns
 // the application's name and a client of the test.
@@ -252,6 +253,44 @@ func TestAnActThatEndsInAnIncidentSaysSo(t *testing.T) {
 	err = acting{stdout: &out}.tell(report)
 	if err == nil || err.Error() != "the instance stands still: expression: division by zero" || !strings.Contains(out.String(), "division by zero") {
 		t.Errorf("%v after %s", err, out.String())
+	}
+}
+
+// TestAnActOnAnIncidentSaysWhatCameOfIt is about incidents of events, which an act
+// has decided again: what is told is still the act's own record.
+func TestAnActOnAnIncidentSaysWhatCameOfIt(t *testing.T) {
+	cluster := kafkatest.Embedded(t, 1)
+	app, client := withNode(t, cluster)
+	var orders []*kgo.Record
+	for _, key := range []string{"o-2", "o-3", "o-4"} {
+		orders = append(orders, &kgo.Record{Topic: app + ".orders", Key: []byte(key), Value: []byte(`{"type":"Ordered","id":"` + key + `","grams":"many"}`)})
+	}
+	if err := client.ProduceSync(t.Context(), orders...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); len(lines(t, rondo(t, "instances", "list", "--json", "--status", "incident"))) < len(orders); {
+		if time.Now().After(deadline) {
+			t.Fatal("the incidents do not come")
+		}
+	}
+	for _, tc := range []struct {
+		args []string
+		code int
+		want actReport
+	}{
+		{[]string{"retry", "parcel/o-2"}, exitFailed, actReport{Outcome: outcomeFault, Why: "expression: "}},
+		{[]string{"set", "parcel/o-2", "--data", `{"tries": 1}`}, exitDone, actReport{Outcome: outcomeDone}},
+		{[]string{"skip", "parcel/o-3"}, exitDone, actReport{Outcome: outcomeDone}},
+		{[]string{"fail", "parcel/o-4", "--data", `"too-heavy"`}, exitDone, actReport{Outcome: outcomeDone}},
+	} {
+		r := rondo(t, append([]string{"act", "-o", "json"}, tc.args...)...)
+		var got actReport
+		if err := json.Unmarshal([]byte(r.stdout), &got); err != nil {
+			t.Fatalf("%v: %v %+v", tc.args, err, r)
+		}
+		if r.code != tc.code || got.Outcome != tc.want.Outcome || !strings.HasPrefix(got.Why, tc.want.Why) || got.Decision == nil || got.Decision.Input.Record != got.Record {
+			t.Errorf("%v: exit code %d, %s", tc.args, r.code, r.stdout)
+		}
 	}
 }
 

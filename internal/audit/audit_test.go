@@ -172,6 +172,16 @@ func TestDecisionTellsWhatItsRecordHadNoRoomFor(t *testing.T) {
 	}
 }
 
+func TestDecisionTellsWhatAnActCarried(t *testing.T) {
+	v, err := DecisionViewOf(Entry{History: schemas.History{At: 1000, Workflow: "checkout", Key: "o-1", Outcome: topology.Acted,
+		Input: schemas.HistoryInput{Kind: schemas.InputAct, Act: &topology.Act{Kind: "set", Principal: "ada", Data: value.MapOf(map[string]value.Value{"card": "c-2"})}},
+		Trace: []topology.Trace{{Kind: "act", Text: "set"}, {Kind: "set", Text: "card"}}}})
+	want := "act set by ada  acted\n    data      {\"card\":\"c-2\"}\n    act       set\n    set       card\n"
+	if got := v.Tell(); err != nil || !strings.HasSuffix(got, want) {
+		t.Errorf("%v:\n%s", err, got)
+	}
+}
+
 func TestLastRunIsWhatTheLatestLifeOfAKeyDid(t *testing.T) {
 	entry := func(run string, offset int64) Entry { return Entry{History: schemas.History{Run: run}, Offset: offset} }
 	got := LastRun([]Entry{entry("a", 1), entry("", 2), entry("b", 3), entry("b", 4), entry("", 5)})

@@ -182,6 +182,9 @@ func (v DecisionView) Tell() string {
 	if len(v.Input.Payload) > 0 {
 		fmt.Fprintf(&b, "    event     %s\n", clip(string(v.Input.Payload)))
 	}
+	if a := v.Input.Act; a != nil && len(a.Data) > 0 {
+		fmt.Fprintf(&b, "    data      %s\n", clip(string(a.Data)))
+	}
 	if v.Omitted != "" {
 		fmt.Fprintf(&b, "    omitted   %s\n", v.Omitted)
 	}
