@@ -387,7 +387,7 @@ func (b *batch) consumeInbox(ctx context.Context, record *kgo.Record) error {
 // for an instance or a mailbox of this partition.
 func (b *batch) consumeForwarded(ctx context.Context, message schemas.Inbox, in *kgo.Record) error {
 	record := recordOf(message)
-	b.tenure.feeders[record.Topic] = true
+	b.expectForwarded(record.Topic, message.Workflow)
 	if err := b.awaitReaders(ctx, record.Topic); err != nil {
 		return err
 	}
@@ -406,6 +406,16 @@ func (b *batch) consumeForwarded(ctx context.Context, message schemas.Inbox, in 
 		return b.bury(ctx, record, deadLetter{*match.dead, match.workflow, message.Key})
 	}
 	return b.decideEvent(ctx, match, message.Address(), record)
+}
+
+// expectForwarded notes from where records come through the inbox: who partitions
+// one topic of a workflow in another way is taken to do so with all of them, for
+// the first record that shows it may be the one that a timer must not overtake.
+func (b *batch) expectForwarded(topic, workflow string) {
+	b.tenure.feeders[topic] = true
+	for _, other := range b.tenure.lane.shared.catalog.readsOf(workflow) {
+		b.tenure.feeders[other] = true
+	}
 }
 
 // matchForwarded finds what the workflow for which a record was sent on has for it.

@@ -187,6 +187,13 @@ func (a *app) produce(topic, key, value string, headers ...kgo.RecordHeader) *kg
 	})
 }
 
+// produceElsewhere writes a record to another partition than the default partitioner
+// takes.
+func (a *app) produceElsewhere(topic, key, value string, headers ...kgo.RecordHeader) *kgo.Record {
+	partition := (processor.PartitionOf([]byte(key), appPartitions) + 1) % appPartitions
+	return a.write(&kgo.Record{Topic: a.topic(topic), Partition: partition, Key: []byte(key), Value: []byte(value), Headers: headers})
+}
+
 func (a *app) write(record *kgo.Record) *kgo.Record {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), 20*time.Second)

@@ -24,8 +24,9 @@ import (
 // offset and the inbox record in one transaction. So the committed offsets of
 // such a source tell when everything that was there has been sent on; what the
 // inbox holds then is waited for as well. A source counts as such a feeder
-// once one of its records has come through the inbox, and always if it has
-// another number of partitions than the application.
+// once one of its records, or of another topic of the same workflow, has come
+// through the inbox, and always if it has another number of partitions than the
+// application.
 //
 // What is waited for may also come as a letter: a child's outcome, or an event
 // that a mailbox hands on. It is caused by a record that any lane reads, ours
