@@ -126,7 +126,7 @@ func TestAnActThatCannotBeDoneIsSaidAndChangesNothing(t *testing.T) {
 		{"act pause parcel/o-1 --key o-1", exitUsage, "rondo: parcel/o-1 and --workflow or --key do not go together"},
 		{"act cancel parcel/no/body", exitFailed, "rondo: refused: there is no instance parcel/no/body to cancel (no-instance)"},
 		{"act jump parcel/o-1 --step parsel", exitFailed, "rondo: parcel version 1 has no step parsel: did you mean parcel?"},
-		{"act jump parcel/o-1 --step zzz", exitFailed, "rondo: parcel version 1 has no step zzz: its steps are parcel"},
+		{"act jump parcel/o-1 --step zzz", exitFailed, "rondo: parcel version 1 has no step zzz: its steps are weigh, parcel"},
 		{"act jump parcel/nobody --step parcel", exitFailed, "rondo: there is no instance parcel/nobody: it never began, or ended and is kept no more"},
 		{"act jump --workflow parcel --key o-1", exitUsage, "rondo: jump needs the step to go to: --step NAME"},
 		{"act set --workflow parcel --key o-1 --data 3", exitUsage, "rondo: set needs the variables as --data, such as --data '{\"card\":\"c-2\"}'"},
