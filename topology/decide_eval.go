@@ -416,31 +416,30 @@ func (p *pass) setUndoing(b *Branch, name string, v value.Value) bool {
 	return false
 }
 
-// due evaluates a moment of n: a duration from now, or a time. One that is past
-// is now.
-func (p *pass) due(b *Branch, n *node, m *moment) (Instant, *Fault) {
-	p.fixed = false
+// due evaluates a moment of n: a duration from since, or a time, which is fixed. One
+// that is past is now.
+func (p *pass) due(b *Branch, n *node, m *moment, since Instant) (t Timer, fault *Fault) {
 	if m.by == nil {
-		return p.at.Add(m.fixed), nil
+		return Timer{Due: max(since.Add(m.fixed), p.at)}, nil
 	}
 	v, fault := p.eval(b, n, m.by)
 	if fault != nil {
-		return 0, fault
+		return t, fault
 	}
-	var due Instant
 	switch v := v.(type) {
 	case time.Duration:
-		due = p.at.Add(v)
+		t.Due = since.Add(v)
 	case time.Time:
-		due, p.fixed = roundedUp(v), true
+		t.Due, t.Fixed = roundedUp(v), true
 	default:
-		return 0, m.by.wrong(n.place, "a duration or a timestamp", v)
+		return t, m.by.wrong(n.place, "a duration or a timestamp", v)
 	}
-	if due > p.at.Add(p.plan.options.Limits.TimerAhead) {
-		return 0, &Fault{Kind: "limit.timer", Place: placeText(n.place, m.by.source.Pos),
-			Text: "this is due on " + due.Time().Format(time.RFC3339) + ", too far ahead"}
+	if t.Due > p.at.Add(p.plan.options.Limits.TimerAhead) {
+		return t, &Fault{Kind: "limit.timer", Place: placeText(n.place, m.by.source.Pos),
+			Text: "this is due on " + t.Due.Time().Format(time.RFC3339) + ", too far ahead"}
 	}
-	return max(due, p.at), nil
+	t.Due = max(t.Due, p.at)
+	return t, nil
 }
 
 // roundedUp is t in milliseconds, never early.
@@ -452,14 +451,16 @@ func roundedUp(t time.Time) Instant {
 	return i
 }
 
-// armFor returns a timer for a moment of n. It is fixed if the author named a
-// point in time.
+// armFor returns a timer for a moment of n, counted from now.
 func (p *pass) armFor(b *Branch, n *node, m *moment) (Timer, *Fault) {
-	due, fault := p.due(b, n, m)
+	return p.armSince(b, n, m, p.at)
+}
+
+// armSince returns a timer for a moment of n, counted from since.
+func (p *pass) armSince(b *Branch, n *node, m *moment, since Instant) (Timer, *Fault) {
+	t, fault := p.due(b, n, m, since)
 	if fault != nil {
 		return Timer{}, fault
 	}
-	t := p.arm(due)
-	t.Fixed = p.fixed
-	return t, nil
+	return p.armed(t), nil
 }

@@ -50,22 +50,14 @@ func (l *listening) enter(p *pass, b *Branch, n *node) {
 // event was taken at since.
 func (l *listening) wait(p *pass, b *Branch, n *node, since Instant) {
 	if l.idle != nil {
-		due, fault := l.idleDue(p, b, n, since)
+		wake, fault := p.armSince(b, n, l.idle, since)
 		if fault != nil {
 			p.fault(b, n, fault)
 			return
 		}
-		b.top().Wake = p.arm(due)
+		b.top().Wake = wake
 	}
 	l.takeHeld(p, b, n)
-}
-
-// idleDue is when nothing will have come for too long.
-func (l *listening) idleDue(p *pass, b *Branch, n *node, since Instant) (Instant, *Fault) {
-	if l.idle.by == nil {
-		return since.Add(l.idle.fixed), nil
-	}
-	return p.due(b, n, l.idle)
 }
 
 // takeHeld takes the oldest held event that one of the rules holds for.

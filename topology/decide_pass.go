@@ -28,7 +28,6 @@ type pass struct {
 	out    Decision
 
 	own     []*Branch // branches that were copied, or begun, in this pass
-	fixed   bool      // the moment that was computed last is a point in time, and not so long from now
 	steps   int
 	sent    int      // bytes of commands and letters
 	changed []string // variables set since the `until`s were tested
@@ -225,10 +224,14 @@ func (p *pass) isCatching() bool {
 }
 
 // arm returns a timer for due.
-func (p *pass) arm(due Instant) Timer {
+func (p *pass) arm(due Instant) Timer { return p.armed(Timer{Due: due}) }
+
+// armed is t, armed.
+func (p *pass) armed(t Timer) Timer {
 	inst := p.edit()
 	inst.Arms++
-	return Timer{Due: due, Arm: inst.Arms}
+	t.Arm = inst.Arms
+	return t
 }
 
 // commandID is the id of the n-th command of this run: 32 hex digits, the first

@@ -254,7 +254,7 @@ func (c *calling) granted(p *pass, b *Branch, n *node, call *Call) {
 
 // attempt sends the command and waits.
 func (c *calling) attempt(p *pass, b *Branch, n *node, call *Call) {
-	due, fault := c.timeout(p, b, n, call)
+	end, fault := c.timeout(p, b, n, call)
 	if fault == nil {
 		fault = p.emit(b, n, c.command, call)
 	}
@@ -265,8 +265,8 @@ func (c *calling) attempt(p *pass, b *Branch, n *node, call *Call) {
 	f := b.top()
 	f.Call = call
 	f.Timeout, f.Wake = Timer{}, Timer{}
-	if due != never {
-		f.Timeout = p.arm(due)
+	if end.Due != never {
+		f.Timeout = p.armed(end)
 	}
 	if call.Attempt == 1 || p.entryOf(f) == nil {
 		p.makeEntry(b, n, call.Command, false)
@@ -275,24 +275,26 @@ func (c *calling) attempt(p *pass, b *Branch, n *node, call *Call) {
 
 const never = Instant(math.MaxInt64)
 
-// timeout returns when an attempt is over: its own time, but not beyond that of
-// all attempts.
-func (c *calling) timeout(p *pass, b *Branch, n *node, call *Call) (Instant, *Fault) {
+// timeout says when an attempt is over, not armed yet: its own time, but not beyond
+// that of all attempts.
+func (c *calling) timeout(p *pass, b *Branch, n *node, call *Call) (Timer, *Fault) {
 	m := n.timeout
 	if m == nil {
 		m = c.message.timeout
 	}
-	due := never
+	end := Timer{Due: never}
 	if m != nil {
 		var fault *Fault
-		if due, fault = p.due(b, n, m); fault != nil {
-			return 0, fault
+		if end, fault = p.due(b, n, m, p.at); fault != nil {
+			return end, fault
 		}
 	}
 	if r := c.retry(n); r != nil && r.Within > 0 {
-		due = min(due, max(p.at, call.First.Add(r.Within)))
+		if last := max(p.at, call.First.Add(r.Within)); last < end.Due {
+			end = Timer{Due: last}
+		}
 	}
-	return due, nil
+	return end, nil
 }
 
 // retry is the step's own, or else the message's.
