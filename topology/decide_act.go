@@ -90,6 +90,8 @@ func (p *pass) actCancel(a *Act) {
 	switch {
 	case p.isCatching():
 		p.note("pass", "", errorCancelled)
+	case p.failsToUndo((*Instance).undoesLoser):
+		p.refuse(undoFirst)
 	case len(p.inst.Branches) == 0: // an incident in its first decision
 		p.giveUpCause()
 		p.fail(&Failure{Name: errorCancelled, Message: a.Reason, At: p.at, Data: byData(a.Principal)})
@@ -98,6 +100,17 @@ func (p *pass) actCancel(a *Act) {
 		p.awaken()
 		p.cancel(a.Principal, a.Reason)
 	}
+}
+
+// undoFirst is why some acts are refused: what they would leave undone nobody would
+// undo later.
+const undoFirst = "has a compensation that failed: retry it or skip it first"
+
+// failsToUndo reports whether the instance has stopped for a compensation that has
+// failed, in a branch that stays.
+func (p *pass) failsToUndo(stays func(*Instance, *Branch) bool) bool {
+	incident := p.inst.Incident
+	return incident != nil && incident.Input == nil && stays(p.inst, p.inst.branch(incident.Branch))
 }
 
 // giveUpCause notes that the event which stopped the instance will not be decided.

@@ -208,5 +208,30 @@ func (p *pass) lose(b *Branch) {
 	p.grow(&Branch{ID: b.ID, Parent: b.ID, Kind: BranchUndo, Place: b.Place, Name: b.Name, Index: b.Index, Next: n.lines.place})
 }
 
-// isBeside reports whether b undoes a loser, so that no error cancels it.
+// isBeside reports whether b undoes a loser.
 func (b *Branch) isBeside() bool { return b.Kind == BranchUndo && b.Parent == b.ID }
+
+// undoesLoser reports whether b has a part in undoing a loser, so that no error
+// cancels it: it does that, or was begun within it.
+func (i *Instance) undoesLoser(b *Branch) bool {
+	root := i.root(b)
+	return root != nil && root.isBeside()
+}
+
+// isOfMainLine reports whether b is the main line, or was begun within it.
+func (i *Instance) isOfMainLine(b *Branch) bool {
+	root := i.root(b)
+	return root != nil && root.Kind == BranchMain
+}
+
+// root is the branch that nobody waits for, within which b was begun; nil if there is
+// none, as in a record that no decision has made.
+func (i *Instance) root(b *Branch) *Branch {
+	for range i.Branches {
+		if b == nil || b.Kind == BranchMain || b.Kind == BranchAnytime || b.isBeside() {
+			return b
+		}
+		b = i.branch(b.Parent)
+	}
+	return nil
+}

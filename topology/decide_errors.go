@@ -58,19 +58,7 @@ func (p *pass) failure(b *Branch, name, message string, data value.Value) *Failu
 func (p *pass) raise(b *Branch, depth int, f *Failure) bool {
 	for d := depth; d >= 0; d-- {
 		n := p.nodeOf(&b.Frames[d])
-		if d+1 < len(b.Frames) {
-			if inner := p.nodeOf(&b.Frames[d+1]); inner.role == roleHandler && inner.owner == n {
-				continue
-			}
-		}
-		if p.retries(b, d, n, f) {
-			return true
-		}
-		if handler := p.handler(b, n.catch, f); handler != nil {
-			p.handle(b, d, handler, f)
-			return true
-		}
-		if p.broken != nil {
+		if !p.handles(b, d) && p.offerError(b, d, n, f) {
 			return true
 		}
 		if n.role == roleCompensation {
@@ -78,6 +66,41 @@ func (p *pass) raise(b *Branch, depth int, f *Failure) bool {
 		}
 	}
 	return p.raiseOut(b, f)
+}
+
+// handles reports whether the `catch` of the step at depth is at work.
+func (p *pass) handles(b *Branch, depth int) bool {
+	if depth+1 == len(b.Frames) {
+		return false
+	}
+	inner := p.nodeOf(&b.Frames[depth+1])
+	return inner.role == roleHandler && inner.owner == p.nodeOf(&b.Frames[depth])
+}
+
+// offerError lets the step at depth handle an error by its `retry` or `catch`. True
+// means that it has, or that the pass is broken off.
+func (p *pass) offerError(b *Branch, depth int, n *node, f *Failure) bool {
+	if p.retries(b, depth, n, f) {
+		return true
+	}
+	if handler := p.handler(b, n.catch, f); handler != nil {
+		p.handle(b, depth, handler, f)
+		return true
+	}
+	return p.broken != nil
+}
+
+// raiseNamed raises an error whose name the author or an operator has chosen. A
+// `fault` that nobody names is an incident, as others are.
+func (p *pass) raiseNamed(b *Branch, n *node, f *Failure) {
+	if p.raise(b, len(b.Frames)-1, f) {
+		return
+	}
+	text := f.Message
+	if text == "" {
+		text = "a `fault` is raised here, and nobody names it"
+	}
+	p.abortIn(b, n.place, &Fault{Kind: "raise", Place: placeText(n.place, n.step.Pos), Text: text})
 }
 
 // handler returns the alternative of a `catch` that handles an error, or nil:
@@ -223,10 +246,13 @@ func (p *pass) ordered(b *Branch, n *node) bool {
 	}
 	if o.raise != nil {
 		o.raise.Step = n.place
-		p.raise(b, len(b.Frames)-1, o.raise)
+		p.raiseNamed(b, n, o.raise)
 		return true
 	}
 	p.note("skip", n.place, "")
+	if n.role == roleStart {
+		p.armDeadlineIfAny(b, n)
+	}
 	p.letGo(b)
 	p.passOn(b, n, n.fixedThen())
 	return true

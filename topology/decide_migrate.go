@@ -174,6 +174,9 @@ func (p *pass) actJump(a *Act) {
 	case len(p.inst.Branches) == 0:
 		p.refuse("has not begun: mend the cause and retry")
 		return
+	case p.failsToUndo(func(i *Instance, b *Branch) bool { return !i.isOfMainLine(b) }):
+		p.refuse(undoFirst)
+		return
 	}
 	p.giveUpCause()
 	paused := p.inst.Status == StatusPaused

@@ -187,8 +187,12 @@ func (p *pass) reactIn(b *Branch, n *node) {
 	}
 	if !holds {
 		p.note("if", n.place, "false")
-		p.confirm(b, n)
-		p.passOn(b, n, nil)
+		if n.role == roleOutcome {
+			p.confirmEntry(b, n.owner) // also if it would have raised: nobody has said that nothing was done
+		}
+		if n.role != roleStart || p.armDeadline(b, n) {
+			p.passOn(b, n, nil)
+		}
 		return
 	}
 	if !p.assign(b, n) {
@@ -418,7 +422,7 @@ func (p *pass) cancelAll() {
 // cancelForward cancels every branch, but not the undoing of losers.
 func (p *pass) cancelForward() {
 	for i := len(p.inst.Branches) - 1; i >= 0; i-- {
-		if i < len(p.inst.Branches) && !p.inst.Branches[i].isBeside() {
+		if i < len(p.inst.Branches) && !p.inst.undoesLoser(p.inst.Branches[i]) {
 			p.cancelBranch(p.inst.Branches[i])
 		}
 	}
@@ -494,4 +498,18 @@ func (p *pass) armDeadline(b *Branch, start *node) bool {
 	}
 	p.edit().Deadline = due
 	return true
+}
+
+// armDeadlineIfAny arms the deadline of an instance whose start is skipped. Without
+// what the start would have set it may be none that can be computed.
+func (p *pass) armDeadlineIfAny(b *Branch, start *node) {
+	if p.plan.deadline == nil {
+		return
+	}
+	due, fault := p.armFor(b, start, p.plan.deadline)
+	if fault != nil {
+		p.note("drop", errorDeadline, fault.Text)
+		return
+	}
+	p.edit().Deadline = due
 }

@@ -114,7 +114,7 @@ func (r *raising) enter(p *pass, b *Branch, n *node) {
 	if fault == nil {
 		var failure *Failure
 		if failure, fault = p.described(b, n, name, r.message, r.data); fault == nil {
-			p.raise(b, len(b.Frames)-1, failure)
+			p.raiseNamed(b, n, failure)
 			return
 		}
 	}
