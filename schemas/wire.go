@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cockroachdb/apd/v3"
+
 	"rondo/topology"
 	"rondo/topology/value"
 )
@@ -115,6 +117,8 @@ func carry(ctx context.Context, how writeMessage, reader *Reader, m *topology.Me
 		payload = written(how.schema.root, payload)
 	} else if text, isText := payload.(string); isText && how.format == formatBytes {
 		payload = bytesOf(text)
+	} else if how.format == formatJSON && hasNumbers(payload, false) {
+		payload = withWideNumbers(payload)
 	}
 	b, err := how.encode(payload)
 	if err != nil {
@@ -126,6 +130,30 @@ func carry(ctx context.Context, how writeMessage, reader *Reader, m *topology.Me
 		return nil, errors.New(bad.Text)
 	}
 	return d.Payload, err
+}
+
+// withWideNumbers has whole numbers beyond 64 bits written as numbers: that is what a
+// service has them as, whatever a node would write where the schema allows text too.
+func withWideNumbers(v value.Value) value.Value {
+	switch v := v.(type) {
+	case *apd.Decimal:
+		if digits, ok := value.WideWhole(v); ok {
+			return value.JSONNumber(digits)
+		}
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = withWideNumbers(item)
+		}
+		return out
+	case *value.Map:
+		out := make(map[string]value.Value, v.Len())
+		for name, item := range v.All() {
+			out[name] = withWideNumbers(item)
+		}
+		return value.MapOf(out)
+	}
+	return v
 }
 
 // Read decodes the value of a record of one of the definition's topics.

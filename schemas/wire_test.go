@@ -149,3 +149,53 @@ func TestWireCarriesRowsOfTables(t *testing.T) {
 		t.Errorf("a row without a schema is carried as %s, %v", value.Format(got), err)
 	}
 }
+
+// TestWireCarriesWholeNumbersBeyond64BitsAsJSONNumbers: where no schema asks for a
+// text, they come as a service would have written them.
+func TestWireCarriesWholeNumbersBeyond64BitsAsJSONNumbers(t *testing.T) {
+	const beyond = "123456789012345678901234567890"
+	schemas := map[string]string{
+		"":               "",
+		"number.json":    `{"properties": {"n": {"type": "number"}}}`,
+		"integer.json":   `{"properties": {"n": {"type": "integer"}}}`,
+		"any.json":       `{"properties": {"n": {}}}`,
+		"either.json":    `{"properties": {"n": {"type": ["string", "integer"]}}}`,
+		"list-or-n.json": `{"properties": {"n": {"anyOf": [{"type": "array", "items": {"type": "number"}}, {"type": "number"}]}}}`,
+	}
+	for file, text := range schemas {
+		m := &topology.Message{Name: "Counted", Topic: "t", Format: "json", Schema: file}
+		w, err := NewWire(context.Background(), &topology.Definition{Messages: []*topology.Message{m}, Files: map[string][]byte{file: []byte(text)}}, nil)
+		if err != nil {
+			t.Fatalf("%q: %v", file, err)
+		}
+		for _, n := range []value.Value{dec(beyond), dec("-" + beyond), int64(5)} {
+			got, err := w.Carry(context.Background(), m, mapOf1("n", n))
+			if err != nil || string(value.AppendCanonical(nil, got)) != string(value.AppendCanonical(nil, mapOf1("n", n))) {
+				t.Errorf("%q: %s is carried as %s, %v", file, value.Format(n), value.Format(got), err)
+			}
+		}
+	}
+	m := &topology.Message{Name: "Counted", Topic: "t", Format: "json", Schema: "text.json"}
+	def := &topology.Definition{Messages: []*topology.Message{m}, Files: map[string][]byte{"text.json": []byte(`{"properties": {"n": {"type": "string"}}}`)}}
+	w, err := NewWire(context.Background(), def, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.Carry(context.Background(), m, mapOf1("n", dec(beyond))); err == nil {
+		t.Errorf("a number where the schema says text is carried as %s", value.Format(got))
+	}
+}
+
+// TestWireCarriesRowsWithWholeNumbersBeyond64Bits: so do rows of tables.
+func TestWireCarriesRowsWithWholeNumbersBeyond64Bits(t *testing.T) {
+	rows := &topology.Table{Name: "counts", Topic: "t.rows"}
+	w, err := NewWire(context.Background(), &topology.Definition{Tables: []*topology.Table{rows}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := mapOf1("n", []any{dec("18446744073709551616")})
+	got, err := w.CarryRow(context.Background(), rows, row)
+	if err != nil || string(value.AppendCanonical(nil, got)) != string(value.AppendCanonical(nil, row)) {
+		t.Errorf("the row is %s, %v", value.Format(got), err)
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cockroachdb/apd/v3"
+
 	"rondo/topology"
 	"rondo/topology/value"
 )
@@ -274,6 +276,10 @@ func yamlOf(v value.Value) string {
 			parts = append(parts, yamlText(name)+": "+yamlOf(item))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
+	case *apd.Decimal:
+		if digits, ok := value.WideWhole(v); ok {
+			return digits
+		}
 	}
 	b, err := value.ToJSON(v)
 	if err != nil {

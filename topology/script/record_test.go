@@ -138,3 +138,33 @@ func TestWhatCannotBePlayedIsNotRecorded(t *testing.T) {
 		t.Errorf("%v, %v", text, err)
 	}
 }
+
+// TestARecordedScriptHasWholeNumbersBeyond64BitsAsNumbers: they come in again as what
+// they were, and no text.
+func TestARecordedScriptHasWholeNumbersBeyond64BitsAsNumbers(t *testing.T) {
+	plan := planOfText(t, `
+workflow: w
+version: 1
+messages:
+  Go:   {topic: a, key: event.id}
+  Told: {topic: b}
+start: {Go: {set: {big: =event.big}}}
+do: [{tell: {send: Told, with: {more: =big + 1}}}]
+`)
+	suite, found := script.Parse("x.test.yaml", []byte(`workflow: w.yaml
+tests:
+  - name: wide
+    script:
+      - in: {Go: {id: k, big: 18446744073709551616}}
+      - out: {Told: {more: 18446744073709551617}}
+`))
+	if suite == nil {
+		t.Fatal(found)
+	}
+	text := replays(t, suite.Tests[0], plan)
+	for _, want := range []string{"big: 18446744073709551616,", "more: 18446744073709551617}"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the script does not have %q:\n%s", want, text)
+		}
+	}
+}

@@ -83,12 +83,11 @@ func scalarOf(n *yaml.Node) (value.Value, error) {
 		if digits := strings.TrimLeft(n.Value, "+-"); len(digits) > 1 && digits[0] == '0' {
 			return nil, &valueError{n, fmt.Sprintf("%s begins with a zero: put a text in quotes, or leave the zero out", n.Value)}
 		}
-		i, err := strconv.ParseInt(n.Value, 10, 64)
-		if err != nil {
-			return nil, &valueError{n, fmt.Sprintf("%q is no whole number of 64 bits", n.Value)}
-		}
-		return i, nil
+		return wholeNumber(n)
 	case "!!float":
+		if strings.Trim(n.Value, "+-0123456789") == "" { // the library's tag of what exceeds 64 bits
+			return wholeNumber(n)
+		}
 		f, err := strconv.ParseFloat(n.Value, 64)
 		if err != nil {
 			return nil, &valueError{n, fmt.Sprintf("%q is no number", n.Value)}
@@ -98,6 +97,18 @@ func scalarOf(n *yaml.Node) (value.Value, error) {
 		return n.Value, nil
 	}
 	return nil, &valueError{n, fmt.Sprintf("%s is a YAML tag; values have none", n.Tag)}
+}
+
+// wholeNumber gives an int, or beyond 64 bits a decimal, as JSON on the wire does.
+func wholeNumber(n *yaml.Node) (value.Value, error) {
+	if i, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
+		return i, nil
+	}
+	d, err := value.ParseDecimal(n.Value)
+	if err != nil {
+		return nil, &valueError{n, fmt.Sprintf("%q is no whole number of at most %d digits", n.Value, value.DecimalDigitsMax)}
+	}
+	return d, nil
 }
 
 // ParseValue reads a value from YAML text, as on one line of a script.

@@ -84,6 +84,22 @@ func DecimalOf(v Value) (*apd.Decimal, bool) {
 	return nil, false
 }
 
+// WideWhole returns the digits of a decimal that is a whole number beyond 64 bits: as
+// a number of JSON it reads back as that decimal. It is false for all others.
+func WideWhole(d *apd.Decimal) (string, bool) {
+	if d.Form != apd.Finite || int64(d.Exponent)+d.NumDigits() > DecimalDigitsMax {
+		return "", false
+	}
+	var whole apd.Decimal
+	if whole.Reduce(d); whole.Exponent < 0 {
+		return "", false
+	}
+	if _, err := whole.Int64(); err == nil {
+		return "", false
+	}
+	return whole.Text('f'), true
+}
+
 // exactDoubleMax is 2^53: up to here every whole number is a double of its own.
 const exactDoubleMax = 1 << 53
 

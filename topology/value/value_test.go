@@ -266,3 +266,39 @@ func TestSizeFollowsTheContent(t *testing.T) {
 		}
 	}
 }
+
+// TestWideWholeIsWhatJSONReadsAsADecimal: its digits read back as the same decimal, and
+// nothing else has any.
+func TestWideWholeIsWhatJSONReadsAsADecimal(t *testing.T) {
+	for text, want := range map[string]string{
+		"9223372036854775808":                 "9223372036854775808",
+		"-9223372036854775809":                "-9223372036854775809",
+		"1234567890123456789012345678901234":  "1234567890123456789012345678901234",
+		"1E+33":                               "1000000000000000000000000000000000",
+		"9223372036854775808.00":              "9223372036854775808",
+		"1E+34":                               "", // JSON would have more digits than are read
+		"9223372036854775807":                 "",
+		"-9223372036854775808":                "",
+		"9223372036854775808.5":               "",
+		"1.50":                                "",
+		"0":                                   "",
+		"0E+40":                               "",
+		"12345678901234567890.12345678901234": "",
+	} {
+		d, err := ParseDecimal(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		got, ok := WideWhole(d)
+		if got != want || ok != (want != "") {
+			t.Errorf("%s gives %q, %t; want %q", text, got, ok, want)
+		}
+		if !ok {
+			continue
+		}
+		if back, err := FromJSON([]byte(got)); err != nil || KindOf(back) != Decimal || !Equal(back, d) {
+			t.Errorf("%s reads back as %v, %v", got, back, err)
+		}
+	}
+}
