@@ -74,6 +74,25 @@ func (d decisionOf) relayed() *topology.Event {
 	return d.input.Letter.Event
 }
 
+// message is the name of the event that was decided on: one that came, that a mailbox
+// has handed on, or that the instance had kept; "" for a timer, an act and all other
+// letters.
+func (d decisionOf) message() string {
+	event := d.input.Event
+	switch {
+	case d.input.Act != nil:
+		return ""
+	case d.decision.Event != nil:
+		event = d.decision.Event
+	case d.relayed() != nil:
+		event = d.relayed()
+	}
+	if event == nil {
+		return ""
+	}
+	return event.Message
+}
+
 // send stages a command.
 func (b *batch) send(ctx context.Context, d decisionOf, c topology.Command) error {
 	facts, err := b.topic(ctx, c.Topic)
@@ -312,17 +331,13 @@ func (b *batch) record(ctx context.Context, d decisionOf, state *[sha256.Size]by
 		Definition: d.plan.Digest(),
 		Semantics:  topology.Semantics,
 		Input:      b.historyInput(d),
+		Message:    d.message(),
 		Outcome:    d.decision.Outcome,
 		Taker:      d.decision.Taker,
 		Trace:      d.decision.Trace,
 		Fault:      d.decision.Fault,
 		DeadLetter: d.decision.DeadLetter,
 		State:      state,
-	}
-	if d.input.Event != nil {
-		entry.Message = d.input.Event.Message
-	} else if event := d.relayed(); event != nil {
-		entry.Message = event.Message
 	}
 	for _, c := range d.decision.Commands {
 		entry.Commands = append(entry.Commands, historyCommand(c))

@@ -33,3 +33,25 @@ func TestDeadLetterOfAKeptEventHasItsCoordinatesAndContent(t *testing.T) {
 		t.Errorf("a tombstone came back as %q (%v)", record.Value, err)
 	}
 }
+
+// The history names the message of an event also if the instance had kept it. An act
+// that has an event decided again is no event.
+func TestTheHistoryNamesTheMessageOfEveryEvent(t *testing.T) {
+	event := &topology.Event{Message: "Paid"}
+	relay := &topology.Letter{Kind: topology.LetterRelay, Event: event}
+	for name, c := range map[string]struct {
+		d    decisionOf
+		want string
+	}{
+		"it came":             {decisionOf{input: topology.Input{Event: event}}, "Paid"},
+		"handed on":           {decisionOf{input: topology.Input{Letter: relay}}, "Paid"},
+		"kept":                {decisionOf{decision: topology.Decision{Event: event}}, "Paid"},
+		"a timer":             {decisionOf{input: topology.Input{Timer: true}}, ""},
+		"another letter":      {decisionOf{input: topology.Input{Letter: &topology.Letter{Kind: topology.LetterGrant}}}, ""},
+		"an act on its cause": {decisionOf{input: topology.Input{Act: &topology.Act{Kind: topology.ActRetry}}, decision: topology.Decision{Event: event}}, ""},
+	} {
+		if got := c.d.message(); got != c.want {
+			t.Errorf("%s: the message is %q, want %q", name, got, c.want)
+		}
+	}
+}

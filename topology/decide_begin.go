@@ -50,13 +50,20 @@ func (l *Letter) parent() Parent {
 	return Parent{Address: l.From, Run: l.Run, Command: l.Command, Awaited: l.Awaited}
 }
 
+// event is the event that k is, as it came or as a mailbox has handed it on; nil if it
+// is none.
+func (k *Kept) event() *Event {
+	if k.Event == nil && k.Letter != nil {
+		return k.Letter.Event
+	}
+	return k.Event
+}
+
 // name is what k is called in the trace.
 func (k *Kept) name() string {
-	switch {
-	case k.Event != nil:
-		return k.Event.Message
-	case k.Letter != nil && k.Letter.Event != nil:
-		return k.Letter.Event.Message
+	switch e := k.event(); {
+	case e != nil:
+		return e.Message
 	case k.Letter != nil:
 		return string(k.Letter.Kind)
 	}

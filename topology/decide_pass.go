@@ -76,7 +76,7 @@ func (p *pass) decision(in Input) Decision {
 	}
 	out := p.out
 	if p.kept != nil {
-		out.Event = p.kept.Event
+		out.Event = p.kept.event()
 	}
 	out.Changed = p.inst != p.was
 	out.Instance = p.inst

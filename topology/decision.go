@@ -33,7 +33,8 @@ type Decision struct {
 	Lookups []Lookup
 
 	// Event is the event that was decided on, if the instance had kept it until
-	// now: the input itself is none then.
+	// now, as it came or as a mailbox has handed it on: the input itself is none
+	// then.
 	Event *Event
 
 	// DeadLetter is set when the input could not be used and must be kept

@@ -412,12 +412,26 @@ func (r *runner) late(s *Step) *Failure {
 }
 
 func (d Decided) late(message string) bool {
-	if d.Decision.Outcome == topology.Late && (message == "" || d.Input.Event != nil && d.Input.Event.Message == message) {
+	if d.Decision.Outcome == topology.Late && (message == "" || d.message() == message) {
 		return true
 	}
 	return slices.ContainsFunc(d.Decision.Trace, func(t topology.Trace) bool {
 		return t.Kind == "late" && (message == "" || t.Text == message)
 	})
+}
+
+// message is that of the event that was decided on: one that came, that a mailbox has
+// handed on, or that the instance had kept; "" if it was none.
+func (d Decided) message() string {
+	switch in := d.Input; {
+	case d.Decision.Event != nil:
+		return d.Decision.Event.Message
+	case in.Event != nil:
+		return in.Event.Message
+	case in.Letter != nil && in.Letter.Event != nil:
+		return in.Letter.Event.Message
+	}
+	return ""
 }
 
 func (r *runner) deadLetter(s *Step) *Failure {

@@ -354,3 +354,68 @@ func BenchmarkScript(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(steps), "ns/step")
 	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(steps), "allocs/step")
 }
+
+// TestLateNamesWhatHadBeenKept: an event that was queued while the instance stood still,
+// or that a mailbox has handed on, is known by its name when it turns out to be late.
+func TestLateNamesWhatHadBeenKept(t *testing.T) {
+	const workflow = `
+workflow: w
+version: 1
+messages:
+  Go:   {topic: in, key: event.id}
+  Done: {topic: in, key: event.id}
+  Paid: {topic: in, key: event.payment, correlate: payment}
+  Ask:  {topic: out}
+keep: 1h
+start: {Go: {set: {payment: =event.payment}}}
+do: [{ask: {send: Ask, await: {Done: {}, Paid: {}}, timeout: 1m}}]
+`
+	const begins = `
+  - name: x
+    script:
+      - in: {Go: {id: k, payment: p}}
+      - out: {Ask: {}}
+`
+	for name, lines := range map[string]string{
+		"queued": `
+      - act: pause
+      - after: 10m
+      - in: {Done: {id: k}}
+      - act: resume
+      - late: Done
+      - end: {failed: timeout}`,
+		"handed on by a mailbox, then queued": `
+      - act: pause
+      - after: 10m
+      - in: {Paid: {payment: p}}
+      - act: resume
+      - late: Paid
+      - end: {failed: timeout}`,
+		"handed on by a mailbox": `
+      - act: pause
+      - after: 10m
+      - in: {Paid: {payment: p}}
+      - act: terminate
+      - late: Paid
+      - end: terminated`,
+	} {
+		plan := planOfText(t, workflow)
+		if failure := parsed(t, begins+lines).Run(plan); failure != nil {
+			t.Errorf("%s: %v", name, failure)
+		}
+		other := strings.NewReplacer("late: Done", "late: Go", "late: Paid", "late: Go").Replace(lines)
+		if failure := parsed(t, begins+other).Run(plan); failure == nil {
+			t.Errorf("%s: something else is late too", name)
+		}
+	}
+}
+
+// parsed is the only test of a suite.
+func parsed(t *testing.T, tests string) *script.Test {
+	t.Helper()
+	suite, found := script.Parse("x.test.yaml", []byte("workflow: w.yaml\ntests:"+tests))
+	if suite == nil {
+		t.Fatal(found)
+	}
+	return &suite.Tests[0]
+}
