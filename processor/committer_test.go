@@ -286,7 +286,8 @@ func TestCommitterOpensItsRingAnewAfterItWasFenced(t *testing.T) {
 }
 
 // A topic's partition that takes no records must not hold up the lanes that have
-// nothing for it, although they share a ring with the one that has.
+// nothing for it, although they share a ring with the one that has: from the first
+// unknown outcome to the next success that one commits aside.
 func TestPartitionThatTakesNothingHoldsUpItsOwnLaneOnly(t *testing.T) {
 	c := newCounting(t, kafkatest.Embedded(t, 1))
 	c.keys = 1 // c-0, of one lane
@@ -295,6 +296,7 @@ func TestPartitionThatTakesNothingHoldsUpItsOwnLaneOnly(t *testing.T) {
 	c.add(1)
 	c.settle()
 	sick := processor.PartitionOf([]byte("c-0"), appPartitions)
+	well := len(c.seen.ways(sick))
 	fault := c.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.topic("out"), Partitions: []int32{sick}, Err: kerr.NotEnoughReplicas, Count: -1})
 	c.add(1)
 	if err := fault.Wait(t.Context(), 1); err != nil {
@@ -307,8 +309,50 @@ func TestPartitionThatTakesNothingHoldsUpItsOwnLaneOnly(t *testing.T) {
 			t.Fatalf("after %d numbers: %s", n, describe(total))
 		}
 	}
+	c.await("another attempt", func() bool { return len(c.seen.ways(sick)) > well+1 })
+	for i, way := range c.seen.ways(sick)[well:] {
+		if way.aside != (i > 0) {
+			t.Errorf("attempt %d: %+v", i+1, way)
+		}
+	}
 	fault.Remove()
 	c.settle()
+	c.add(1)
+	c.settle()
+	if all := c.seen.ways(sick); all[len(all)-1].aside {
+		t.Errorf("the lane has succeeded and still commits aside: %+v", all[well:])
+	}
+}
+
+// Lanes that commit aside do so one by one: else one that could succeed would
+// share the fate of another that cannot, and never come back.
+func TestLanesAsideCommitAlone(t *testing.T) {
+	c := newCounting(t, kafkatest.Embedded(t, 1))
+	c.ready(c.node())
+	c.add(c.keys)
+	c.settle()
+	well := make([]int, appPartitions)
+	for p := range well {
+		well[p] = len(c.seen.ways(int32(p)))
+	}
+	fault := c.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.topic("out"), Err: kerr.NotEnoughReplicas, Count: -1})
+	c.add(c.keys)
+	aside := func(p int32) []way {
+		return slices.DeleteFunc(c.seen.ways(p)[well[p]:], func(w way) bool { return !w.aside })
+	}
+	// An attempt takes a second, so the others wait beside each other meanwhile.
+	for p := range int32(appPartitions) {
+		c.await("each lane to commit aside", func() bool { return len(aside(p)) > 0 })
+	}
+	fault.Remove()
+	c.settle()
+	for p := range int32(appPartitions) {
+		for _, way := range aside(p) {
+			if way.lanes != 1 {
+				t.Errorf("lane %d commits aside beside others: %+v", p, aside(p))
+			}
+		}
+	}
 }
 
 // keyElsewhere is a key that another lane decides on.
