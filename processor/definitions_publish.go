@@ -185,5 +185,8 @@ func write(ctx context.Context, cfg Config, client *kgo.Client, what []schemas.D
 		// is ended by the next publisher.
 		return errors.Join(err, client.EndTransaction(ctx, kgo.TryAbort))
 	}
+	if err := awaitListed(ctx, client, records[0]); err != nil {
+		return err
+	}
 	return client.EndTransaction(ctx, kgo.TryCommit)
 }

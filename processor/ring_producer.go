@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type ringProducer struct {
 	producerID int64
 	epoch      int16
 	begun      time.Time
+	taken      *kgo.Record // the first that the brokers acknowledged
 }
 
 const (
@@ -91,7 +93,7 @@ func (p *ringProducer) fenceFormer(ctx context.Context) error {
 }
 
 func (p *ringProducer) begin(ctx context.Context) error {
-	p.begun = time.Now()
+	p.begun, p.taken = time.Now(), nil
 	if err := p.client.BeginTransaction(); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -188,6 +190,7 @@ func (p *ringProducer) produce(ctx context.Context, records []*kgo.Record, first
 	if err := p.client.Flush(ctx); err != nil {
 		return fmt.Errorf("produce: %w", err)
 	}
+	p.taken = cmp.Or(p.taken, answers.firstTaken())
 	return answers.judge(records, first)
 }
 
@@ -196,6 +199,7 @@ func (p *ringProducer) produce(ctx context.Context, records []*kgo.Record, first
 type produceAnswers struct {
 	mu     sync.Mutex // guards what follows
 	count  int
+	taken  *kgo.Record // the first that was acknowledged
 	failed map[*kgo.Record]error
 }
 
@@ -204,12 +208,19 @@ func (a *produceAnswers) take(rec *kgo.Record, err error) {
 	defer a.mu.Unlock()
 	a.count++
 	if err == nil {
+		a.taken = cmp.Or(a.taken, rec)
 		return
 	}
 	if a.failed == nil {
 		a.failed = make(map[*kgo.Record]error)
 	}
 	a.failed[rec] = err
+}
+
+func (a *produceAnswers) firstTaken() *kgo.Record {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.taken
 }
 
 // judge returns nil if every record was acknowledged. A failure of the producer
@@ -315,6 +326,9 @@ func memberError(err error) error {
 // steps before were made by: the client may have begun anew with another epoch
 // in the middle, and what it had sent until then was aborted.
 func (p *ringProducer) end(ctx context.Context, how kgo.TransactionEndTry) error {
+	if err := awaitListed(ctx, p.client, p.taken); err != nil {
+		return fmt.Errorf("end: %w", err)
+	}
 	if how == kgo.TryCommit {
 		id, epoch, err := p.client.ProducerID(ctx)
 		if err != nil {
@@ -326,6 +340,25 @@ func (p *ringProducer) end(ctx context.Context, how kgo.TransactionEndTry) error
 	}
 	if err := p.client.EndTransaction(ctx, how); err != nil {
 		return fmt.Errorf("end: %w", err)
+	}
+	return nil
+}
+
+// awaitListed waits until a client lists the partition that has taken a record of
+// its transaction; nil: it has taken none.
+//
+// A client that hears of a topic for the first time (kgo up to 1.22.3, at least)
+// sends the records that wait for it before it lists the topic's partitions. If the
+// transaction is ended in between, it finds no partition that has taken a record,
+// aborts instead of committing, and returns no error.
+func awaitListed(ctx context.Context, client *kgo.Client, taken *kgo.Record) error {
+	for taken != nil {
+		if leader, _, _ := client.PartitionLeader(taken.Topic, taken.Partition); leader >= 0 {
+			return nil
+		}
+		if stopped := pause(ctx, coordinatorPause); stopped != nil {
+			return fmt.Errorf("the client does not list %s/%d, to which it has written: %w", taken.Topic, taken.Partition, stopped)
+		}
 	}
 	return nil
 }

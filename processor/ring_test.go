@@ -1,10 +1,12 @@
 package processor_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -459,6 +461,45 @@ func (l *ringLab) reopen(id string) {
 	client := l.cluster.Client(l.t, kgo.TransactionalID(id))
 	if _, _, err := client.ProducerID(l.ctx); err != nil {
 		l.t.Fatal(err)
+	}
+}
+
+// A client that does not list the partitions which have taken a transaction's
+// records ends it by an abort, and calls that a success. It is so for a moment
+// after it has heard of a topic for the first time.
+func TestCommitIsNotConfirmedWhereTheClientWouldAbort(t *testing.T) {
+	onEachCluster(t, func(lab *ringLab) {
+		forgetful := &forgetfulClient{topic: lab.changelog}
+		cfg := lab.ringConfig(kgo.WithHooks(forgetful))
+		cfg.Timeout = lab.brief()
+		ring := lab.open(cfg)
+		txn := ring.Begin()
+		txn.Add(&kgo.Record{Topic: lab.changelog, Value: []byte("1")})
+		err := txn.Commit(lab.ctx, lab.offsets(1), lab.identity())
+		if !forgetful.has.Load() {
+			lab.t.Fatal("the client knows the topic's partitions")
+		}
+		if !errors.Is(err, processor.ErrUnknown) {
+			lab.t.Errorf("commit: %v", err)
+		}
+		lab.open(lab.ringConfig())
+		lab.expect()
+	})
+}
+
+// forgetfulClient is a hook of a client that makes it forget a topic between the
+// records of a transaction and its end.
+type forgetfulClient struct {
+	topic  string
+	client *kgo.Client
+	has    atomic.Bool
+}
+
+func (f *forgetfulClient) OnNewClient(client *kgo.Client) { f.client = cmp.Or(f.client, client) } // that of the first transaction
+
+func (f *forgetfulClient) OnBrokerRead(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, _ error) {
+	if kmsg.Key(key) == kmsg.TxnOffsetCommit && f.has.CompareAndSwap(false, true) {
+		f.client.PurgeTopicsFromProducing(f.topic)
 	}
 }
 
