@@ -43,7 +43,7 @@ func (l *ringLab) killAndRestart(node int) {
 	if err := kafka.Kill(node); err != nil {
 		l.t.Fatal(err)
 	}
-	if err := kafka.Restart(node); err != nil {
+	if err := kafka.Restart(l.ctx, node); err != nil {
 		l.t.Fatal(err)
 	}
 	if err := kafka.Ready(l.ctx); err != nil {

@@ -40,9 +40,7 @@ type Options struct {
 
 	// ControllerApart has one more process for the controller, which is never
 	// killed. A single node that is both and is killed may lose the markers of a
-	// committed transaction when it starts again (Kafka 4.4): it takes itself for
-	// the coordinator by its old metadata, is then fenced by itself, finds no
-	// leader for the partitions, and skips them as "likely deleted".
+	// committed transaction when it starts again: see Restart.
 	ControllerApart bool
 
 	// Throughput has Java compile hot code as well as it can. It takes 4 s of
@@ -317,9 +315,24 @@ func (k *Kafka) deadNode() error {
 // Kill ends node i, counted from 0, without warning.
 func (k *Kafka) Kill(i int) error { return k.nodes[i].kill() }
 
-// Restart starts node i, which was killed, again on its port and its data, and
-// returns at once.
-func (k *Kafka) Restart(i int) error { return k.nodes[i].start() }
+// Restart starts node i, which was killed, again on its port and its data. It
+// does not wait until the node is ready.
+//
+// With the controller apart it waits before until the controller has given the
+// node up, at most until ctx ends. A broker that comes back earlier (Kafka 4.4)
+// takes itself for leader and coordinator by metadata in which it still lives, and
+// is then fenced because of its own new registration. If the markers of a
+// committed transaction were on their way, it finds no leader for the partitions
+// at that moment, skips them as "likely deleted", and the transaction hangs.
+func (k *Kafka) Restart(ctx context.Context, i int) error {
+	node := k.nodes[i]
+	if k.controller != nil {
+		if err := k.controller.awaitFencing(ctx, node.id); err != nil {
+			return err
+		}
+	}
+	return node.start()
+}
 
 // Tool runs one of Kafka's command line tools, by its class, and returns what
 // it prints.

@@ -83,7 +83,7 @@ func TestKilledBrokerComesBackWithItsData(t *testing.T) {
 	if err := client.Ping(ctx); err == nil {
 		t.Error("a killed broker answers")
 	}
-	if err := cluster.Kafka.Restart(0); err != nil {
+	if err := cluster.Kafka.Restart(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := cluster.Kafka.Ready(ctx); err != nil {

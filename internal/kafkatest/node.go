@@ -122,6 +122,39 @@ func (n *node) kill() error {
 	}
 }
 
+// awaitFencing waits until this node, as the controller, has given up a broker that
+// was killed. Only its log tells: the broker that could be asked is dead.
+func (n *node) awaitFencing(ctx context.Context, broker int) error {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		given, err := n.givenUp(broker)
+		if given || err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the controller does not give up broker %d: %w\n%s", broker, ctx.Err(), n.lastWords())
+		}
+	}
+}
+
+// givenUp reports whether the last word in the controller's log about a broker's
+// registration is that it is fenced.
+func (n *node) givenUp(broker int) (bool, error) {
+	log, err := os.ReadFile(n.logFile())
+	if err != nil {
+		return false, fmt.Errorf("read the controller's log: %w", err)
+	}
+	i := bytes.LastIndex(log, fmt.Appendf(nil, "BrokerRegistrationChangeRecord(brokerId=%d,", broker))
+	if i < 0 {
+		return false, nil
+	}
+	change, _, _ := bytes.Cut(log[i:], []byte("\n"))
+	return bytes.Contains(change, []byte("fenced=1,")), nil
+}
+
 // portTaken reports whether the node ended because another process has taken
 // one of its ports since they were chosen.
 func (n *node) portTaken() bool {
