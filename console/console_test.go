@@ -48,7 +48,8 @@ func TestEndpointsSayHowTheNodeIs(t *testing.T) {
 		{"restoring is alive", restoring, "/livez", 200, `{"live":true}`},
 		{"a loop that stands still is not alive", stuck, "/livez", 503, `{"live":false,"reason":"partition 3 has not turned for 2m"}`},
 		{"metrics", running, "/metrics", 200, "# HELP rondo_turns_total Turns.\n# TYPE rondo_turns_total counter\nrondo_turns_total 3"},
-		{"nothing else", running, "/", 404, "404 page not found"},
+		{"what is there", running, "/", 200, strings.TrimSpace(contents)},
+		{"nothing else", running, "/state", 404, "there is nothing at /state; there is\n\n" + strings.TrimSpace(contents)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			code, body := get(t, tc.node, tc.path)

@@ -1,5 +1,6 @@
 // Package console serves a node's HTTP endpoints.
 //
+//	GET /          the names of these
 //	GET /metrics   Prometheus metrics
 //	GET /livez     200 while the node's loops turn; 503 when only a restart helps
 //	GET /readyz    200 when the node decides on all its partitions; else 503 and why

@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -22,12 +23,23 @@ type Node interface {
 // a 503 rather than the node's time.
 const metricsAtOnce = 4
 
-// Handler answers /metrics, /livez and /readyz for a node and its metrics.
+// contents is what / answers to somebody who looks what is there.
+const contents = `GET /metrics   Prometheus metrics
+GET /livez     200 while the node's loops turn
+GET /readyz    200 when the node decides on all its partitions; else 503 and why
+`
+
+// Handler answers /metrics, /livez and /readyz for a node and its metrics, and
+// names them at / and, with 404, everywhere else.
 func Handler(node Node, metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: metricsAtOnce}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { live(w, node.Status()) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, node.Status()) })
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, contents) })
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "there is nothing at "+r.URL.Path+"; there is\n\n"+contents, http.StatusNotFound)
+	})
 	return mux
 }
 
