@@ -113,24 +113,50 @@ func (p *pass) fireWhole(b *Branch, n *node, depth int) {
 // fits reports whether there may be more branches. If not it raises the fault.
 func (p *pass) fits(b *Branch, n *node, more int) bool {
 	limit := p.plan.options.Limits.Branches
-	if len(p.inst.Branches)+more <= limit {
+	if p.inst.beside()+more <= limit {
 		return true
 	}
 	p.fault(b, n, &Fault{Kind: "limit.branches", Text: fmt.Sprintf(
-		"%d branches at once; the limit is %d: lower `parallel`, or let others finish", len(p.inst.Branches)+more, limit)})
+		"%d branches at once; the limit is %d: lower `parallel`, or let others finish", p.inst.beside()+more, limit)})
 	return false
+}
+
+// beside is how many branches there are beside the main line.
+func (i *Instance) beside() int {
+	if len(i.Branches) > 0 && i.Branches[0].Kind == BranchMain {
+		return len(i.Branches) - 1 // it is the first, while it is there
+	}
+	return len(i.Branches)
 }
 
 // branchOff adds a branch that b has begun, behind those that it began before.
 func (p *pass) branchOff(b, branch *Branch) {
 	inst := p.edit()
-	from := slices.Index(inst.Branches, b) + 1
-	at := from
-	for at < len(inst.Branches) && isWithin(inst.Branches[at], b, inst.Branches[from:at]) {
-		at++
+	at := p.behindLatest(b)
+	if at < 0 {
+		from := slices.Index(inst.Branches, b) + 1
+		for at = from; at < len(inst.Branches) && isWithin(inst.Branches[at], b, inst.Branches[from:at]); {
+			at++
+		}
 	}
 	inst.Branches = slices.Insert(inst.Branches, at, branch)
 	p.own = append(p.own, branch)
+	p.latest = at
+}
+
+// behindLatest is where the next branch of b stands, if the latest one that began is
+// its, and has none of its own: a wide loop begins its iterations one after the other.
+// Otherwise it is -1.
+func (p *pass) behindLatest(b *Branch) int {
+	branches := p.inst.Branches
+	if p.latest >= len(branches) || !branches[p.latest].isOf(b) {
+		return -1
+	}
+	next := p.latest + 1
+	if next < len(branches) && (branches[next].isOf(b) || branches[next].isOf(branches[p.latest])) {
+		return -1
+	}
+	return next
 }
 
 // isWithin reports whether branch was begun by b or by one of others.

@@ -129,24 +129,39 @@ func (l *looping) mayBegin(p *pass, b *Branch) bool {
 		(f.Loop.Lost == 0 || f.Loop.running()+p.linesOf(f.Mark, f.Place) < l.parallel)
 }
 
-// begin begins the next iteration. Steps are counted for the whole loop as if it
-// were one iteration if it goes over a list, which has an end.
+// begin begins the next iteration. It is new, which its Next says by naming the loop,
+// until its first step is entered.
 func (l *looping) begin(p *pass, b *Branch, n *node) {
 	loop := p.loop(b)
 	branch := &Branch{
 		ID: p.number(), Parent: b.ID, Kind: BranchIteration, Place: n.place,
-		Index: loop.Begun, Next: l.steps.steps[0].place,
+		Index: loop.Begun, Next: n.place,
 	}
 	if l.in != nil {
 		item := p.takeItem(loop)
 		if l.each != "" {
 			branch.Vars = branch.Vars.With(l.each, item)
 		}
-		p.inst.Steps = min(p.inst.Steps, loop.Steps)
 	}
 	loop.Begun++
 	p.branchOff(b, branch)
 	p.note("branch", n.place, fmt.Sprint(branch.Index))
+}
+
+// isNew reports whether b is an iteration none of whose steps was entered.
+func (b *Branch) isNew() bool {
+	return b.Kind == BranchIteration && len(b.Frames) == 0 && b.Next == b.Place
+}
+
+// beginIteration returns the first step of b, an iteration of n that is new. Steps are
+// counted for the whole loop as if it were one iteration if it goes over a list, which
+// has an end: not from where an iteration was begun, for others may be done first.
+func (p *pass) beginIteration(b *Branch, n *node) *node {
+	l := n.word.(*looping)
+	if parent, _ := p.origin(b); parent != nil && l.in != nil {
+		p.edit().Steps = min(p.inst.Steps, parent.top().Loop.Steps)
+	}
+	return l.steps.steps[0]
 }
 
 // finished keeps what the iteration gives, and begins the next one.

@@ -2,6 +2,7 @@ package topology_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"rondo/schemas"
@@ -160,4 +161,57 @@ func BenchmarkLoopStep(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkWideLoop is a loop of which all iterations run at once: what one of them
+// costs, from where it begins to where its outcome is taken, for so many side by side.
+// The replies carry their command's id.
+func BenchmarkWideLoop(b *testing.B) {
+	for _, width := range []int{10, 100, 1_000, 10_000} {
+		plan := compile(b, "w.yaml", strings.Replace(wideLoop, "parallel: 8", fmt.Sprint("parallel: ", width), 1),
+			topology.Limits{Variable: 4 << 20, Branches: width + 1})
+		b.Run(fmt.Sprintf("begin/width=%d", width), func(b *testing.B) {
+			for b.Loop() {
+				allAtOnce(b, plan, width)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*width), "ns/item")
+		})
+		b.Run(fmt.Sprintf("outcome/width=%d", width), func(b *testing.B) {
+			w, commands := allAtOnce(b, plan, width)
+			in := w.done(width / 2)
+			in.Event.CommandID = commands[width/2]
+			for b.Loop() {
+				w.plan.Decide(w.inst, "a", in)
+			}
+		})
+	}
+}
+
+// allAtOnce is a loop whose iterations have all begun, and the ids of their commands.
+func allAtOnce(b *testing.B, plan *topology.Plan, width int) (*wide, []string) {
+	w := &wide{tb: b, at: 5000, plan: plan}
+	lines := make([]any, width)
+	for i := range lines {
+		lines[i] = int64(i)
+	}
+	in := topology.Input{At: w.at, Event: &topology.Event{Message: "Go", Payload: value.MapOf(map[string]value.Value{"id": "a", "lines": lines})}}
+	var commands []string
+	for {
+		d := plan.Decide(w.inst, "a", in)
+		if d.Fault != nil {
+			b.Fatalf("%+v", d)
+		}
+		w.inst = d.Instance
+		for _, c := range d.Commands {
+			commands = append(commands, c.ID)
+		}
+		if !d.More {
+			break
+		}
+		in = topology.Input{At: w.at}
+	}
+	if len(commands) != width {
+		b.Fatalf("%d commands", len(commands))
+	}
+	return w, commands
 }

@@ -113,6 +113,9 @@ func (p *pass) ready() *Branch {
 func (p *pass) stepOn(b *Branch) {
 	b = p.change(b)
 	n := p.plan.nodes[b.Next]
+	if b.isNew() {
+		n = p.beginIteration(b, n)
+	}
 	b.Next = ""
 	if !p.count(b, n) {
 		return
@@ -432,9 +435,9 @@ func (p *pass) cancelForward() {
 func (p *pass) runBeside(n *node, e *Event) {
 	p.out.Outcome, p.out.Taker = Taken, n.place
 	limit := p.plan.options.Limits.Branches
-	if len(p.inst.Branches) >= limit {
+	if p.inst.beside() >= limit {
 		p.abort(n.place, &Fault{Kind: "limit.branches", Place: n.place, Text: fmt.Sprintf(
-			"%d branches at once; the limit is %d: let the reactions of `anytime` finish", len(p.inst.Branches)+1, limit)})
+			"%d branches at once; the limit is %d: let the reactions of `anytime` finish", p.inst.beside()+1, limit)})
 		return
 	}
 	p.remember(e)

@@ -28,6 +28,7 @@ type pass struct {
 	out    Decision
 
 	own     []*Branch // branches that were copied, or begun, in this pass
+	latest  int       // where the branch stands that began latest, if it still does
 	steps   int
 	sent    int      // bytes of commands and letters
 	changed []string // variables set since the `until`s were tested

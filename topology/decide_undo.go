@@ -82,7 +82,7 @@ func (u *undoing) next(p *pass, b *Branch) task {
 func (p *pass) nextOf(r undoRange, visit Side, entries iter.Seq2[*Entry, int]) task {
 	var found task
 	most := p.boundOf(visit.Place)
-	if len(p.inst.Branches) >= p.plan.options.Limits.Branches {
+	if p.inst.beside() >= p.plan.options.Limits.Branches {
 		most = 1 // it may have one all the same
 	}
 	lines := p.linesBeside(r, visit)

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -22,11 +23,13 @@ func (p *pass) unfit() *Fault {
 	if !p.inst.keepsInputs() {
 		return p.damaged(nil)
 	}
-	for i, b := range p.inst.Branches {
-		twice := slices.ContainsFunc(p.inst.Branches[:i], func(other *Branch) bool { return other.ID == b.ID })
-		if twice || !p.isPossible(b) {
+	for _, b := range p.inst.Branches {
+		if !p.isPossible(b) {
 			return p.damaged(b)
 		}
+	}
+	if b := p.inst.branchTwice(); b != nil {
+		return p.damaged(b)
 	}
 	if i := p.inst.Incident; i != nil && i.Input == nil {
 		if b := p.inst.branch(i.Branch); b == nil || b.top() == nil || b.top().Entry == nil || p.nodeOf(b.top()).role != roleCompensation {
@@ -114,7 +117,24 @@ func (p *pass) isPossible(b *Branch) bool {
 	if len(b.Frames) > 0 && b.Next == b.top().Place {
 		return true
 	}
+	if b.isNew() {
+		_, loops := next.word.(*looping)
+		return loops
+	}
 	return next.list != nil && next.list.owner == within || next.role == roleLine && next.owner == within && len(b.Frames) == 0
+}
+
+// branchTwice returns a branch whose id another has too; nil if there is none.
+func (i *Instance) branchTwice() *Branch {
+	var space [16]*Branch
+	byID := append(space[:0], i.Branches...)
+	slices.SortFunc(byID, func(a, b *Branch) int { return cmp.Compare(a.ID, b.ID) })
+	for at := 1; at < len(byID); at++ {
+		if byID[at].ID == byID[at-1].ID {
+			return byID[at]
+		}
+	}
+	return nil
 }
 
 // beginningOf returns what the first frame of b is within; nil for the workflow.

@@ -42,7 +42,7 @@ func limitKeys() []Key {
 			func(f *File) *int { return &of(f).Starts }),
 		limitCount("ids", standard.Seen, "Ids of events that an instance remembers (`id`). Passed: the oldest is forgotten, and its repetition no longer known.",
 			func(f *File) *int { return &of(f).Seen }),
-		limitCount("branches", standard.Branches, "Branches of an instance at once. Passed: the fault `limit.branches`.",
+		limitCount("branches", standard.Branches, "Branches of an instance at once, beside its main line. Passed: the fault `limit.branches`.",
 			func(f *File) *int { return &of(f).Branches }),
 		limitCount("elements", standard.Elements, "Elements of the list that a `for` goes over. Passed: the fault `limit.elements`.",
 			func(f *File) *int { return &of(f).Elements }),
