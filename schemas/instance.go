@@ -241,7 +241,7 @@ func (r *recordReader) frame(n fields) topology.Frame {
 		Entry:   entry,
 		Mark:    get[int64](n, "mark"),
 		Call:    callOf(n),
-		Loop:    loopOf(n),
+		Loop:    r.loop(n),
 		Timeout: timerOf(n, "timeout"),
 		Wake:    timerOf(n, "wake"),
 	}
@@ -290,12 +290,13 @@ func callOf(n fields) *topology.Call {
 		First:   instantOf(inner, "first"),
 		Over:    get[bool](inner, "over"),
 		Asking:  get[bool](inner, "asking"),
+		Ask:     get[int64](inner, "ask"),
 		Gate:    get[string](inner, "gate"),
 		Child:   addressOf(child),
 	}
 }
 
-func loopOf(n fields) *topology.Loop {
+func (r *recordReader) loop(n fields) *topology.Loop {
 	inner, ok := unwrap[fields](n, "loop", "rondo.Loop")
 	if !ok {
 		return nil
@@ -306,6 +307,7 @@ func loopOf(n fields) *topology.Loop {
 		Begun:    int(get[int64](inner, "begun")),
 		Finished: int(get[int64](inner, "finished")),
 		Lost:     int(get[int64](inner, "lost")),
+		Failed:   r.failure(inner, "failed"),
 		Closed:   get[bool](inner, "closed"),
 		Results:  numbersOf(inner, "results"),
 		Steps:    get[int64](inner, "steps"),
@@ -348,9 +350,13 @@ func counterOf(n fields) *topology.Counter {
 		Fired:   instantOf(inner, "fired"),
 		Next:    timerOf(inner, "next"),
 		Free:    get[int64](inner, "free"),
-		Open:    textsOf(inner, "open"),
+		Open:    sliceOf(inner, "open", leaveOf),
 		Asking:  numbersOf(inner, "asking"),
 	}
+}
+
+func leaveOf(n fields) topology.Leave {
+	return topology.Leave{Command: get[string](n, "command"), Ask: get[int64](n, "ask")}
 }
 
 func memberOf(n fields) topology.Member {
@@ -369,6 +375,7 @@ func (r *recordReader) letter(n fields, name string) *topology.Letter {
 		Run:     get[string](inner, "run"),
 		Command: get[string](inner, "command"),
 		Message: get[string](inner, "message"),
+		Ask:     get[int64](inner, "ask"),
 		Value:   r.value(inner, "value"),
 		Awaited: get[bool](inner, "awaited"),
 		Status:  topology.Status(get[string](inner, "status")),

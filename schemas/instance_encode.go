@@ -120,6 +120,7 @@ func (w *recordWriter) call(c *topology.Call) {
 	w.instant(c.First)
 	w.bool(c.Over)
 	w.bool(c.Asking)
+	w.long(c.Ask)
 	w.text(c.Gate)
 	if w.optional(c.Child != topology.Address{}) {
 		w.address(c.Child)
@@ -135,6 +136,7 @@ func (w *recordWriter) loop(l *topology.Loop) {
 	w.long(int64(l.Begun))
 	w.long(int64(l.Finished))
 	w.long(int64(l.Lost))
+	w.failure(l.Failed)
 	w.bool(l.Closed)
 	writeArray(w, l.Results, w.long)
 	w.long(l.Steps)
@@ -197,8 +199,13 @@ func (w *recordWriter) counter(c *topology.Counter) {
 	w.instant(c.Fired)
 	w.timer(c.Next)
 	w.long(c.Free)
-	writeArray(w, c.Open, w.text)
+	writeArray(w, c.Open, w.leave)
 	writeArray(w, c.Asking, w.long)
+}
+
+func (w *recordWriter) leave(l topology.Leave) {
+	w.text(l.Command)
+	w.long(l.Ask)
 }
 
 func (w *recordWriter) member(m topology.Member) {

@@ -36,7 +36,7 @@ func fullInstance() *topology.Instance {
 	child := topology.Address{Workflow: "delivery", Key: "o-1/2"}
 	letter := &topology.Letter{
 		Kind: topology.LetterOutcome, To: topology.Address{Workflow: "checkout", Desk: "gate.Pay", Key: "Pay"}, From: child,
-		Run: "command:1f1f", Command: "1f1f", Message: "Pay", Value: mapOf1("left", int64(3)), Awaited: true,
+		Run: "command:1f1f", Command: "1f1f", Message: "Pay", Ask: 4, Value: mapOf1("left", int64(3)), Awaited: true,
 		Status: topology.StatusFailed, Failure: failure, Event: event,
 	}
 	return &topology.Instance{
@@ -46,8 +46,8 @@ func fullInstance() *topology.Instance {
 			{ID: 0, Kind: topology.BranchMain, Next: "tell", Frames: []topology.Frame{
 				{Place: "catch.any", Since: 1763000000200, Error: failure, Mark: 1},
 				{Place: "pay.compensate", Since: 1763000000250, Entry: entry,
-					Call:    &topology.Call{Command: "1f1f", Attempt: 4, Base: 3, First: 1763000000250, Over: true, Asking: true, Gate: "Pay", Child: child},
-					Loop:    &topology.Loop{Items: []int64{1, 4}, Count: 300, Begun: 7, Finished: 6, Lost: 1, Closed: true, Results: []int64{5}, Steps: 9},
+					Call:    &topology.Call{Command: "1f1f", Attempt: 4, Base: 3, First: 1763000000250, Over: true, Asking: true, Ask: 12, Gate: "Pay", Child: child},
+					Loop:    &topology.Loop{Items: []int64{1, 4}, Count: 300, Begun: 7, Finished: 6, Lost: 1, Failed: failure, Closed: true, Results: []int64{5}, Steps: 9},
 					Timeout: topology.Timer{Due: 1763000002250, Arm: 7}, Wake: topology.Timer{Due: 1, Arm: 8}},
 			}},
 			{ID: 1, Parent: 0, Kind: topology.BranchAnytime, Place: "anytime.OrderCancelled", Vars: mapOf1("who", "ann"),
@@ -73,7 +73,7 @@ func fullInstance() *topology.Instance {
 		Output: []any{int64(1), nil, 1.5}, Search: mapOf1("card", "c-1"),
 		Counter: &topology.Counter{
 			Members: []topology.Member{{Key: "o-1", Run: "shop.orders/3/40"}}, Spec: "every 1h", Fired: 17, Next: topology.Timer{Due: 18, Arm: 19}, Free: 20,
-			Open: []string{"3f3f"}, Asking: []int64{4},
+			Open: []topology.Leave{{Command: "3f3f", Ask: 2}}, Asking: []int64{4},
 		},
 	}
 }

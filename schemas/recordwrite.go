@@ -182,6 +182,7 @@ func (w *recordWriter) letter(l *topology.Letter) {
 	w.text(l.Run)
 	w.text(l.Command)
 	w.text(l.Message)
+	w.long(l.Ask)
 	w.value(l.Value)
 	w.bool(l.Awaited)
 	w.text(string(l.Status))

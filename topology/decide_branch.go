@@ -13,8 +13,8 @@ type branching interface {
 	finished(p *pass, b *Branch, n *node, branch *Branch)
 	// spares reports whether the step can do without one more of its branches.
 	spares(f *Frame) bool
-	// lost is told that an error has ended a branch that the step can spare.
-	lost(p *pass, b *Branch, n *node, branch *Branch)
+	// lost is told that the error f has ended a branch that the step can spare.
+	lost(p *pass, b *Branch, n *node, branch *Branch, f *Failure)
 	// bound is how many branches run at once.
 	bound() int
 }
@@ -187,7 +187,7 @@ func (p *pass) raiseOut(b *Branch, f *Failure) bool {
 		return p.raise(parent, len(parent.Frames)-1, f)
 	}
 	p.note("raise", f.Step, f.Name)
-	w.lost(p, p.change(parent), n, b)
+	w.lost(p, p.change(parent), n, b, f)
 	return true
 }
 

@@ -254,6 +254,9 @@ func (p *pass) ordered(b *Branch, n *node) bool {
 		p.armDeadlineIfAny(b, n)
 	}
 	p.letGo(b)
+	if call := b.top().Call; call != nil && !call.Over {
+		p.release(call)
+	}
 	p.passOn(b, n, n.fixedThen())
 	return true
 }

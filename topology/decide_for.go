@@ -80,7 +80,8 @@ func (l *looping) resume(p *pass, b *Branch, n *node) {
 }
 
 // advance begins as many iterations as may run now. When none runs and none is to
-// begin the loop is done.
+// begin the loop is done; unless its `while` has ended it before as many have finished
+// as `join` wants, and some were lost: then the error of the latest leaves it.
 func (l *looping) advance(p *pass, b *Branch, n *node) {
 	for l.mayBegin(p, b) {
 		holds, fault := p.holds(b, n, l.while)
@@ -99,7 +100,11 @@ func (l *looping) advance(p *pass, b *Branch, n *node) {
 		l.begin(p, b, n)
 	}
 	loop := b.top().Loop
-	if loop.running() == 0 && !loop.hasMore() || loop.Finished >= l.join.need(loop.total()) {
+	need := l.join.need(loop.total())
+	switch {
+	case loop.Failed != nil && !loop.hasMore() && loop.Finished+loop.running() < need:
+		p.raise(b, len(b.Frames)-1, loop.Failed) // no fault: those are never spared
+	case loop.Finished >= need || loop.running() == 0 && !loop.hasMore():
 		l.end(p, b, n)
 	}
 }
@@ -197,8 +202,12 @@ func (l *looping) spares(f *Frame) bool {
 	return total-f.Loop.Lost-1 >= l.join.need(total)
 }
 
-func (l *looping) lost(p *pass, b *Branch, n *node, branch *Branch) {
-	p.loop(b).Lost++
+func (l *looping) lost(p *pass, b *Branch, n *node, branch *Branch, f *Failure) {
+	loop := p.loop(b)
+	loop.Lost++
+	if l.while != nil {
+		loop.Failed = f
+	}
 	p.lose(branch)
 	l.advance(p, b, n)
 }

@@ -55,7 +55,7 @@ func (k *forking) spares(f *Frame) bool {
 	return f.Loop.Count-f.Loop.Lost-1 >= k.join.need(f.Loop.Count)
 }
 
-func (k *forking) lost(p *pass, b *Branch, n *node, branch *Branch) {
+func (k *forking) lost(p *pass, b *Branch, _ *node, branch *Branch, _ *Failure) {
 	p.loop(b).Lost++
 	p.lose(branch)
 }

@@ -31,7 +31,7 @@ func (d *desk) gate(message string, in Input) {
 	case in.Letter != nil && in.Letter.Kind == LetterAsk:
 		d.queueUp(in.Letter)
 	case in.Letter != nil && in.Letter.Kind == LetterRelease:
-		d.released(in.Letter.Command)
+		d.released(Leave{in.Letter.Command, in.Letter.Ask})
 	case in.Timer && d.inst != nil && d.inst.Counter.Next.Armed() && d.inst.Counter.Next.Due <= d.at:
 		d.out.Outcome = Fired
 	default:
@@ -101,11 +101,11 @@ func (d *desk) letThrough(message string, limit *Limit, woken bool) {
 		}
 		tracked := a.awaited && limit.Open > 0
 		if tracked {
-			counter.Open = append(slices.Clone(counter.Open), a.command)
+			counter.Open = append(slices.Clone(counter.Open), a.Leave)
 		}
 		counter.Free = max(counter.Free, now) + spacing
 		d.note("grant", "", a.key)
-		d.write(Letter{Kind: LetterGrant, To: Address{Workflow: d.to.Workflow, Key: a.key}, Command: a.command, Message: message, Awaited: tracked})
+		d.write(Letter{Kind: LetterGrant, To: Address{Workflow: d.to.Workflow, Key: a.key}, Command: a.Command, Ask: a.Ask, Message: message, Awaited: tracked})
 	}
 	if limit.Rate == 0 && len(counter.Open) == 0 {
 		d.inst = nil // it has nothing to remember
@@ -127,13 +127,14 @@ func instantAfter(micros int64) Instant { return Instant((micros + 999) / 1000) 
 
 // asker is a call that waits at a gate.
 type asker struct {
-	key, command string
-	awaited      bool
+	Leave
+	key     string
+	awaited bool
 }
 
 func (d *desk) queueUp(l *Letter) {
 	inst := d.edit()
-	entry := []any{l.From.Key, l.Command, l.Awaited}
+	entry := []any{l.From.Key, l.Command, l.Ask, l.Awaited}
 	counter := inst.Counter
 	if n := len(counter.Asking); n > 0 {
 		last := counter.Asking[n-1]
@@ -186,30 +187,31 @@ func (d *desk) takeAsker() (asker, bool) {
 
 func askerOf(item any) (a asker, ok bool) {
 	fields, _ := item.([]any)
-	if len(fields) != 3 {
+	if len(fields) != 4 {
 		return a, false
 	}
-	var isKey, isCommand, isAwaited bool
+	var isKey, isCommand, isAsk, isAwaited bool
 	a.key, isKey = fields[0].(string)
-	a.command, isCommand = fields[1].(string)
-	a.awaited, isAwaited = fields[2].(bool)
-	return a, isKey && isCommand && isAwaited
+	a.Command, isCommand = fields[1].(string)
+	a.Ask, isAsk = fields[2].(int64)
+	a.awaited, isAwaited = fields[3].(bool)
+	return a, isKey && isCommand && isAsk && isAwaited
 }
 
 // released: a call is over, or asks no more.
-func (d *desk) released(command string) {
+func (d *desk) released(leave Leave) {
 	if d.inst == nil {
 		d.out.Outcome = Late
 		return
 	}
-	if at := slices.Index(d.inst.Counter.Open, command); at >= 0 {
+	if at := slices.Index(d.inst.Counter.Open, leave); at >= 0 {
 		counter := d.edit().Counter
 		counter.Open = slices.Delete(slices.Clone(counter.Open), at, at+1)
 		return
 	}
 	for _, id := range d.inst.Counter.Asking {
 		items, _ := d.inst.part(id).([]any)
-		if at := slices.IndexFunc(items, func(item any) bool { a, ok := askerOf(item); return ok && a.command == command }); at >= 0 {
+		if at := slices.IndexFunc(items, func(item any) bool { a, ok := askerOf(item); return ok && a.Leave == leave }); at >= 0 {
 			d.putPart(id, slices.Delete(slices.Clone(items), at, at+1))
 			return
 		}
@@ -230,19 +232,19 @@ func (p *pass) ask(b *Branch, n *node, c command, call *Call, awaited bool) bool
 		return false
 	}
 	asking := *call
-	asking.Asking, asking.Over, asking.Gate = true, false, c.message.Name
+	asking.Asking, asking.Ask, asking.Over, asking.Gate = true, p.number(), false, c.message.Name
 	f := b.top()
 	f.Call, f.Timeout, f.Wake = &asking, Timer{}, Timer{}
 	p.countSent(call)
 	p.note("ask", n.place, c.message.Name)
-	p.write(Letter{Kind: LetterAsk, To: gateAddress(p.plan.definition.Name, c.message.Name), Command: call.Command, Message: c.message.Name, Awaited: awaited})
+	p.write(Letter{Kind: LetterAsk, To: gateAddress(p.plan.definition.Name, c.message.Name), Command: call.Command, Ask: asking.Ask, Message: c.message.Name, Awaited: awaited})
 	return true
 }
 
 // isGranted is where a gate lets a call be sent: false if nobody wants it now.
 func (p *pass) isGranted(l *Letter) bool {
 	b := p.openCall(l.Command)
-	if b == nil || !b.top().Call.Asking {
+	if b == nil || !b.top().Call.Asking || b.top().Call.Ask != l.Ask {
 		return false
 	}
 	n := p.nodeOf(b.top())
@@ -270,6 +272,6 @@ func (p *pass) isGranted(l *Letter) bool {
 // release tells a gate that an attempt is over, or asked for no more.
 func (p *pass) release(c *Call) {
 	if c.Gate != "" {
-		p.write(Letter{Kind: LetterRelease, To: gateAddress(p.plan.definition.Name, c.Gate), Command: c.Command, Message: c.Gate})
+		p.write(Letter{Kind: LetterRelease, To: gateAddress(p.plan.definition.Name, c.Gate), Command: c.Command, Ask: c.Ask, Message: c.Gate})
 	}
 }

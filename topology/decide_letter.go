@@ -42,7 +42,7 @@ func (p *pass) isAbsent() bool { return p.inst == nil || p.inst.Status == Status
 // declined tells a gate that its leave is not needed, so that another call has it.
 func (p *pass) declined(l *Letter) {
 	if l.Kind == LetterGrant && l.Awaited {
-		p.write(Letter{Kind: LetterRelease, To: l.From, Command: l.Command, Message: l.Message})
+		p.write(Letter{Kind: LetterRelease, To: l.From, Command: l.Command, Ask: l.Ask, Message: l.Message})
 	}
 }
 

@@ -379,6 +379,9 @@ func (i *Instance) size() int {
 		n += 64 + value.Size(b.Vars)
 		for j := range b.Frames {
 			n += 128 + b.Frames[j].Event.size() + b.Frames[j].Error.size()
+			if loop := b.Frames[j].Loop; loop != nil {
+				n += loop.Failed.size()
+			}
 		}
 	}
 	for _, list := range [...][]*Kept{i.Held, i.Queue, i.Starts} {
@@ -418,8 +421,8 @@ func (c *Counter) size() int {
 	for _, m := range c.Members {
 		n += 16 + len(m.Key) + len(m.Run)
 	}
-	for _, command := range c.Open {
-		n += 8 + len(command)
+	for _, leave := range c.Open {
+		n += 16 + len(leave.Command)
 	}
 	return n
 }

@@ -388,9 +388,12 @@ func strangeDesk(t *rapid.T, at topology.Address) *topology.Instance {
 
 func strangeCounter(t *rapid.T) *topology.Counter {
 	commands := rapid.SliceOfN(rapid.SampledFrom([]string{"c", "d", ""}), 0, 3)
-	c := &topology.Counter{Open: commands.Draw(t, "open"), Asking: rapid.SliceOfN(rapid.Int64Range(-1, 4), 0, 3).Draw(t, "asking"),
+	c := &topology.Counter{Asking: rapid.SliceOfN(rapid.Int64Range(-1, 4), 0, 3).Draw(t, "asking"),
 		Spec: rapid.SampledFrom([]string{"", "every 10ms"}).Draw(t, "spec"), Next: strangeTimer(t),
 		Fired: topology.Instant(rapid.Int64().Draw(t, "fired")), Free: rapid.Int64().Draw(t, "free")}
+	for _, command := range commands.Draw(t, "open") {
+		c.Open = append(c.Open, topology.Leave{Command: command})
+	}
 	for _, run := range commands.Draw(t, "members") {
 		c.Members = append(c.Members, topology.Member{Key: "x", Run: run})
 	}

@@ -100,8 +100,14 @@ type Counter struct {
 	Fired   Instant  // schedule: the latest instant for which it has fired, or from which it counts
 	Next    Timer    // schedule: when it fires next; gate: when it may grant again
 	Free    int64    // gate: from when the next may be sent, microseconds since the Unix epoch
-	Open    []string // gate: command ids of the calls that were let through and are not over
+	Open    []Leave  // gate: the calls that were let through and are not over
 	Asking  []int64  // gate: parts with those that wait, oldest first
+}
+
+// Leave is that a gate has let a call through.
+type Leave struct {
+	Command string
+	Ask     int64 // as Letter has it
 }
 
 // Member is an instance that a mailbox knows.
@@ -193,20 +199,22 @@ type Call struct {
 	First   Instant // when attempt Base+1 was sent
 	Over    bool
 	Asking  bool    // it waits for leave to be sent: Attempt is the one that shall be
+	Ask     int64   // the number of the latest asking, unique within the instance
 	Gate    string  // the message whose gate is to be told when this attempt is over, or asked for no more; "" for none
 	Child   Address // of `run`: whose outcome it is; the zero Address for a command
 }
 
 // Loop is how far a fork or a loop has come.
 type Loop struct {
-	Items    []int64 // parts with the elements of `in` that have not begun, in order: the first has the next one
-	Count    int     // elements of `in`; of a fork: branches; -1: `while` alone
-	Begun    int     // iterations begun
-	Finished int     // iterations finished
-	Lost     int     // iterations that an error has ended
-	Closed   bool    // no more begin: `while` was false
-	Results  []int64 // parts with what finished iterations gave, in order of their index: lists of maps, null for none; 0: nothing yet
-	Steps    int64   // Instance.Steps when it was entered
+	Items    []int64  // parts with the elements of `in` that have not begun, in order: the first has the next one
+	Count    int      // elements of `in`; of a fork: branches; -1: `while` alone
+	Begun    int      // iterations begun
+	Finished int      // iterations finished
+	Lost     int      // iterations that an error has ended
+	Failed   *Failure // the error of the latest of them, of a loop with a `while`: it may end before the join is met
+	Closed   bool     // no more begin: `while` was false
+	Results  []int64  // parts with what finished iterations gave, in order of their index: lists of maps, null for none; 0: nothing yet
+	Steps    int64    // Instance.Steps when it was entered
 }
 
 // loopPart is the number of elements in one part of a loop.

@@ -33,6 +33,7 @@ type Letter struct {
 
 	Command string      // the call that it is about: its command id
 	Message string      // ask, grant, release: the command's message
+	Ask     int64       // ask, grant, release: which asking of the call it is about, for a call may ask again while an answer is under way
 	Value   value.Value // run, begin: the `event` of the one that begins; outcome: its `output`
 	Awaited bool        // run: the sender waits for the outcome; ask: an outcome will come; grant: the gate is to be told of the end
 	Status  Status      // outcome: how the child has ended

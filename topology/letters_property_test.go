@@ -119,9 +119,9 @@ func checkGates(t *rapid.T, w *script.World) {
 	if gate == nil {
 		return
 	}
-	for _, command := range gate.Counter.Open {
-		if len(command) == 32 && !isOpen(w, command) {
-			t.Fatalf("the call %s is over, and its place at the gate is not free", command)
+	for _, leave := range gate.Counter.Open {
+		if len(leave.Command) == 32 && !isOpen(w, leave.Command) {
+			t.Fatalf("the call %s is over, and its place at the gate is not free", leave.Command)
 		}
 	}
 }

@@ -211,6 +211,66 @@ func TestGrantThatComesTooLateIsGivenBack(t *testing.T) {
 	}
 }
 
+const undoneByLeave = `messages:
+  Go:     {topic: in, key: event.id}
+  Do:     {topic: out}
+  Undo:   {topic: out, limit: {open: 1}}
+  Undone: {topic: in, key: event.id}
+start: {Go: {}}
+do:
+  - one: {send: Do, compensate: {send: Undo, await: {Undone: {}}, timeout: 1s, retry: {attempts: 9, backoff: 1s, within: 3s}}}
+  - two: {raise: enough}
+`
+
+// A leave that was given for an asking which is over is not taken for the next one: a
+// compensation has asked, its time was over while the leave was under way, and when it
+// is tried again the place at the gate is another's.
+func TestLeaveForAFormerAskingIsGivenBack(t *testing.T) {
+	plan := compile(t, "w.yaml", undoneByLeave, topology.Limits{})
+	gate := topology.Address{Workflow: "test", Desk: "gate.Undo", Key: "Undo"}
+	kept := map[topology.Address]*topology.Instance{}
+	decide := func(to topology.Address, in topology.Input) topology.Decision {
+		d := plan.DecideAt(to, kept[to], in)
+		kept[to] = d.Instance
+		return d
+	}
+	deliver := func(at topology.Instant, letters []topology.Letter) (answers []topology.Letter) {
+		for i := range letters {
+			answers = append(answers, decide(letters[i].To, topology.Input{At: at, Letter: &letters[i]}).Letters...)
+		}
+		return answers
+	}
+	a, now := topology.Address{Workflow: "test", Key: "a"}, script.Start
+	asked := decide(a, topology.Input{At: now, Event: goEvent()}).Letters
+	deliver(now, deliver(now, asked)) // it is let through, and sent
+	deliver(now+1000, decide(a, topology.Input{At: now + 1000, Timer: true}).Letters)
+	deliver(now+1000, []topology.Letter{{Kind: topology.LetterAsk, To: gate, From: topology.Address{Workflow: "test", Key: "b"}, Command: "b", Ask: 1, Awaited: true}})
+	deliver(now+2000, decide(a, topology.Input{At: now + 2000, Timer: true}).Letters) // it asks anew
+	late := deliver(now+3000, []topology.Letter{{Kind: topology.LetterRelease, To: gate, From: topology.Address{Workflow: "test", Key: "b"}, Command: "b", Ask: 1}})
+	if len(late) != 1 || late[0].Kind != topology.LetterGrant || late[0].To != a {
+		t.Fatalf("%+v", late)
+	}
+	d := decide(a, topology.Input{At: now + 3000, Timer: true}) // `within` is over
+	if d.Status != topology.StatusIncident {
+		t.Fatalf("%+v", d)
+	}
+	deliver(now+3000, d.Letters)
+	deliver(now+3000, []topology.Letter{{Kind: topology.LetterAsk, To: gate, From: topology.Address{Workflow: "test", Key: "c"}, Command: "c", Ask: 1, Awaited: true}})
+	deliver(now+4000, decide(a, topology.Input{At: now + 4000, Act: &topology.Act{Kind: topology.ActRetry}}).Letters)
+	d = decide(a, topology.Input{At: now + 4000, Letter: &late[0]})
+	if len(d.Commands) != 0 || d.Outcome != topology.Late {
+		t.Errorf("it is sent beside another: %+v", d)
+	}
+	deliver(now+4000, d.Letters)
+	if open := kept[gate].Counter.Open; len(open) != 1 || open[0].Command != "c" {
+		t.Errorf("%+v", open)
+	}
+	granted := deliver(now+5000, []topology.Letter{{Kind: topology.LetterRelease, To: gate, From: topology.Address{Workflow: "test", Key: "c"}, Command: "c", Ask: 1}})
+	if len(granted) != 1 || len(decide(a, topology.Input{At: now + 5000, Letter: &granted[0]}).Commands) != 1 {
+		t.Errorf("it is not let through in its turn: %+v", granted)
+	}
+}
+
 // A late withdrawal of an old run does not make a new one unknown.
 func TestMailboxKnowsRunsApart(t *testing.T) {
 	plan := compile(t, "w.yaml", small+"do: [{a: {wait: 1h}}]\n", topology.Limits{Members: 2})
@@ -291,8 +351,10 @@ do:
   - ask: {send: Ask, await: {Yes: {}, No: {raise: refused}}, timeout: 1s, retry: {attempts: 9, backoff: 1s, within: 5s, errors: [timeout, refused]}}
 `, topology.Limits{})
 	d := plan.Decide(nil, "a", topology.Input{At: 5000, Event: goEvent()})
-	grant := &topology.Letter{Kind: topology.LetterGrant, To: topology.Address{Workflow: "test", Key: "a"}, Command: d.Letters[0].Command, Awaited: true}
-	d = plan.Decide(d.Instance, "a", topology.Input{At: 5000, Letter: grant})
+	leave := func(asked topology.Letter) *topology.Letter {
+		return &topology.Letter{Kind: topology.LetterGrant, To: asked.From, Command: asked.Command, Ask: asked.Ask, Awaited: true}
+	}
+	d = plan.Decide(d.Instance, "a", topology.Input{At: 5000, Letter: leave(d.Letters[0])})
 	if len(d.Commands) != 1 {
 		t.Fatalf("granted: %+v", d)
 	}
@@ -303,12 +365,12 @@ do:
 	refused := plan.Decide(d.Instance, "a", topology.Input{At: d.Instance.At, Event: event("No", "id", "a")})
 	due, _ := refused.Instance.NextTimer()
 	again := plan.Decide(refused.Instance, "a", topology.Input{At: due, Timer: true})
-	again = plan.Decide(again.Instance, "a", topology.Input{At: due, Letter: grant})
+	again = plan.Decide(again.Instance, "a", topology.Input{At: due, Letter: leave(again.Letters[0])})
 	if len(again.Commands) != 1 || again.Commands[0].Attempt != 2 {
 		t.Errorf("behind a late answer: %+v", again.Commands)
 	}
 	due, _ = d.Instance.NextTimer()
-	for name, in := range map[string]topology.Input{"the time is over": {At: due, Timer: true}, "the leave comes late": {At: due, Letter: grant}} {
+	for name, in := range map[string]topology.Input{"the time is over": {At: due, Timer: true}, "the leave comes late": {At: due, Letter: leave(d.Letters[0])}} {
 		d := plan.Decide(d.Instance, "a", in)
 		if d.Status != topology.StatusFailed || len(d.Commands) != 0 {
 			t.Fatalf("%s: %s, with the commands %+v", name, d.Status, d.Commands)
