@@ -87,15 +87,23 @@ func (p *pass) snapshot(b *Branch, n *node) *value.Map {
 	return m
 }
 
-// confirmEntry notes that what the call n has begun was done.
+// confirmEntry notes that what the call n has begun was done. It makes the entry anew
+// if an answer to an attempt had said that nothing was done, and one that came before
+// the next attempt says that it was.
 func (p *pass) confirmEntry(b *Branch, n *node) {
-	if f := b.callOf(n); f != nil {
-		if e := p.entryOf(f); e != nil {
-			entry := *e
-			entry.Done, entry.Vars = true, p.snapshot(b, n)
-			p.replaceEntry(&entry)
-		}
+	f := b.callOf(n)
+	if f == nil {
+		return
 	}
+	e := p.entryOf(f)
+	if e == nil {
+		f.Mark = p.inst.Made
+		p.makeEntry(b, n, f.Call.Command, true)
+		return
+	}
+	entry := *e
+	entry.Done, entry.Vars = true, p.snapshot(b, n)
+	p.replaceEntry(&entry)
 }
 
 // dropEntry forgets the entry of the call n: nothing was done.
