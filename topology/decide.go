@@ -277,9 +277,10 @@ func (p *pass) waitForEnd(k *Kept) {
 }
 
 // restart cancels the living instance; the newest of what begins one waits for its
-// end.
+// end, and what it takes the place of is late.
 func (p *pass) restart(k *Kept) {
 	for _, former := range p.inst.Starts {
+		p.note("late", "", former.name())
 		if former.Letter != nil {
 			p.answer(former.Letter, StatusCancelled, &Failure{Name: errorCancelled, Message: "a newer start has taken its place", At: p.at, Data: byData("again: restart")})
 		}
