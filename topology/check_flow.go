@@ -12,6 +12,7 @@ type flow struct {
 	done    map[*Step]int    // behind its action, where `then` leads on
 	ends    map[*listing]int // behind the last step of a list
 	anyOf   map[*listing]int // leads to every step that a jump from a list may take
+	exitOf  map[*listing]int // leads there, and to the end of that list
 	falls   map[*Step]int    // behind a reaction of the workflow's catch
 	unclear map[*Step]bool   // of which it is not known that they go on, though they seem to
 	roots   []int
@@ -28,7 +29,7 @@ type point struct {
 }
 
 func newFlow(o *outline) *flow {
-	f := &flow{outline: o, of: map[*Step]int{}, body: map[*Step]int{}, done: map[*Step]int{}, ends: map[*listing]int{}, anyOf: map[*listing]int{}, falls: map[*Step]int{}, unclear: map[*Step]bool{}}
+	f := &flow{outline: o, of: map[*Step]int{}, body: map[*Step]int{}, done: map[*Step]int{}, ends: map[*listing]int{}, anyOf: map[*listing]int{}, exitOf: map[*listing]int{}, falls: map[*Step]int{}, unclear: map[*Step]bool{}}
 	for _, l := range o.lists {
 		f.ends[l] = f.add(nil)
 	}
@@ -141,23 +142,41 @@ func (f *flow) targets(s *Step, after int) []int {
 	return []int{f.anyTarget(l)}
 }
 
-// anyTarget is a node that leads wherever a jump by expression may lead. Each
-// list has one, so that many such jumps do not each link to all steps.
+// anyTarget is a node that leads wherever a jump by expression may lead: to a step,
+// or to the end of the innermost list.
 func (f *flow) anyTarget(l *listing) int {
-	if n, ok := f.anyOf[l]; ok {
+	n, isNew := f.shared(f.exitOf, l)
+	if isNew {
+		f.edge(n, f.ends[l], f.anyStep(l))
+	}
+	return n
+}
+
+// anyStep is a node that leads to each step that a jump may lead to.
+func (f *flow) anyStep(l *listing) int {
+	n, isNew := f.shared(f.anyOf, l)
+	if !isNew {
 		return n
 	}
-	n := f.add(nil)
-	f.nodes[n].calm = true
-	f.anyOf[l] = n
-	f.edge(n, f.ends[l])
 	for _, s := range l.steps {
 		f.edge(n, f.of[s])
 	}
 	if outer := l.next(); outer != nil {
-		f.edge(n, f.anyTarget(outer))
+		f.edge(n, f.anyStep(outer))
 	}
 	return n
+}
+
+// shared is the node of a list that many jumps lead to, so that they do not each link
+// to all steps.
+func (f *flow) shared(of map[*listing]int, l *listing) (n int, isNew bool) {
+	if n, ok := of[l]; ok {
+		return n, false
+	}
+	n = f.add(nil)
+	f.nodes[n].calm = true
+	of[l] = n
+	return n, true
 }
 
 func (f *flow) action(s *Step, body, done int) {

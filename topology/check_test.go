@@ -34,6 +34,8 @@ func TestChecks(t *testing.T) {
 		{"anytime moves the main line", deadline + `do: [{a: {}}]` + "\nanytime: {Told: {then: a}}", ""},
 		{"a step of anytime stays in it", deadline + `do: [{a: {}}]` + "\nanytime: {Told: {do: [{b: {then: a}}]}}", codeBadJump},
 		{"steps of anytime jump among themselves", deadline + `do: [{a: {}}]` + "\nanytime: {Told: {do: [{b: {if: x, then: c}}, {d: {}}, {c: {}}]}}", ""},
+		{"a jump by expression out of a block of the catch", deadline + `do: [{a: {}}]` + "\ncatch: {any: {do: [{b: {do: [{c: {if: x, then: =x}}]}}, {d: {end: {fail: x}}}]}}", ""},
+		{"a jump by expression to the end of the catch", deadline + `do: [{a: {}}]` + "\ncatch: {any: {do: [{b: {do: [{c: {}}]}}, {d: {if: x, then: =x}}, {e: {end: {fail: x}}}]}}", codeCatchFallsOff},
 		{"a jump by expression reaches all", deadline + `do: [{a: {then: =x}}, {b: {}}]`, ""},
 		{"the start jumps", "do: [{a: {wait: 1s, then: exit}}, {b: {then: a}}]\nanytime: {Told: {then: b}}", ""},
 
