@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -40,12 +41,15 @@ func TestCheckoutUnderArbitraryInputs(t *testing.T) {
 func TestAnyWorkflowUnderArbitraryInputs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		def := anyDefinition(t)
+		t.Log(textOf(def))
 		limits := topology.Limits{StepsAtOnce: 7, StepsUnasked: 40, Held: 2, Queue: 3, Starts: 2, Entries: 10, Branches: 7, Instance: 9000}
-		plan, found := topology.Compile(def, topology.Options{Application: "shop", Encode: encodeJSON, Limits: limits})
-		if found.HasErrors() {
-			t.Fatalf("compile: %v", found)
+		others := []*topology.Plan{compiled(t, childDefinition(t), limits)}
+		if rapid.IntRange(0, 2).Draw(t, "versions") == 0 {
+			newer := newerDefinition(t, def)
+			t.Log(textOf(newer))
+			others = append(others, compiled(t, newer, limits))
 		}
-		p := newPlay(t, plan)
+		p := newPlay(t, compiled(t, def, limits), others...)
 		for range rapid.IntRange(1, 30).Draw(t, "length") {
 			p.step(anyPayload)
 		}
@@ -61,10 +65,15 @@ type play struct {
 	decided  []script.Decided
 	incoming []*topology.Message
 	runs     []string // commands of the letters that were to begin a child
+	versions []*topology.Plan
+
+	last map[string]*topology.Instance // by address: what the latest decision has left
+	over map[string]bool               // by address and record: events that had an outcome
 }
 
 func newPlay(t *rapid.T, plan *topology.Plan, others ...*topology.Plan) *play {
-	p := &play{t: t, memory: script.New(plan, others...), stored: script.New(plan, others...)}
+	p := &play{t: t, memory: script.New(plan, others...), stored: script.New(plan, others...), versions: append([]*topology.Plan{plan}, others...)}
+	p.last, p.over = map[string]*topology.Instance{}, map[string]bool{}
 	p.stored.Store = func(i *topology.Instance) (*topology.Instance, error) {
 		b, err := schemas.EncodeInstance(i)
 		if err != nil {
@@ -85,13 +94,17 @@ type drawPayload func(t *rapid.T, message string) value.Value
 func (p *play) step(payload drawPayload) {
 	before := p.encodedInstances()
 	var act func(w *script.World) ([]script.Decided, error)
-	switch rapid.IntRange(0, 9).Draw(p.t, "step") {
-	case 0, 1, 2, 3, 4, 5:
+	switch rapid.IntRange(0, 10).Draw(p.t, "step") {
+	case 0, 1, 2, 3:
 		act = p.event(payload)
+	case 4, 5:
+		act = p.answer(payload)
 	case 6, 7:
 		act = p.time()
 	case 8:
 		act = p.letter()
+	case 9:
+		act = p.surroundings()
 	default:
 		act = p.operator()
 	}
@@ -99,7 +112,9 @@ func (p *play) step(payload drawPayload) {
 	p.checkArguments(before)
 	for _, d := range inMemory {
 		p.checkDecision(d)
+		p.checkKept(d)
 	}
+	p.checkTotal()
 	p.checkRest()
 	checkAttempts(p.t, p.memory.Sent)
 }
@@ -118,6 +133,10 @@ func (p *play) inBoth(act func(w *script.World) ([]script.Decided, error)) []scr
 		p.t.Fatalf("in memory:\n%s\nfrom the store:\n%s", a, b)
 	}
 	p.decided = append(p.decided, inMemory...)
+	for _, d := range inMemory {
+		x := d.Decision
+		p.t.Logf("%d %s %s %s: %v", d.At-script.Start, d.To, x.Outcome, x.Status, x.Trace)
+	}
 	return inMemory
 }
 
@@ -128,6 +147,85 @@ func (p *play) event(payload drawPayload) func(w *script.World) ([]script.Decide
 		in.Echo = rapid.SampledFrom(p.memory.Sent).Draw(p.t, "echo").ID
 	}
 	return func(w *script.World) ([]script.Decided, error) { return w.In(in) }
+}
+
+// answer draws one to a call that is open, if there is one.
+func (p *play) answer(payload drawPayload) func(w *script.World) ([]script.Decided, error) {
+	var open []script.Sent
+	for _, key := range p.memory.Keys() {
+		for _, b := range p.memory.Instance(key).Branches {
+			for _, f := range b.Frames {
+				if f.Call != nil && !f.Call.Over {
+					open = append(open, script.Sent{Command: topology.Command{ID: f.Call.Command}, Instance: key})
+				}
+			}
+		}
+	}
+	if len(open) == 0 {
+		return p.event(payload)
+	}
+	m := rapid.SampledFrom(p.incoming).Draw(p.t, "message")
+	to := rapid.SampledFrom(open).Draw(p.t, "call")
+	fields, _ := payload(p.t, m.Name).(*value.Map)
+	in := script.Incoming{Message: m.Name, Echo: to.ID, Payload: fields.Merge(value.MapOf(map[string]value.Value{"id": to.Instance, "order_id": to.Instance}))}
+	return func(w *script.World) ([]script.Decided, error) { return w.In(in) }
+}
+
+// surroundings draws what happens around the instances: a row of a table comes, a
+// version is deployed, or no node is there for a while.
+func (p *play) surroundings() func(w *script.World) ([]script.Decided, error) {
+	switch rapid.IntRange(0, 2).Draw(p.t, "surroundings") {
+	case 0:
+		row := rapid.SampledFrom([]value.Value{nil, int64(1), "text"}).Draw(p.t, "row")
+		return func(w *script.World) ([]script.Decided, error) {
+			w.SetRow("rows", "a", row)
+			return nil, nil
+		}
+	case 1:
+		plan := rapid.SampledFrom(p.versions).Draw(p.t, "version")
+		return func(w *script.World) ([]script.Decided, error) {
+			w.Deploy(plan)
+			return nil, nil
+		}
+	}
+	d := rapid.SampledFrom([]time.Duration{time.Second, time.Hour}).Draw(p.t, "away")
+	return func(w *script.World) ([]script.Decided, error) { return w.Away(d) }
+}
+
+// checkTotal: what could not have come, or is out of order, has a decision too, the
+// same one twice, and changes nothing here.
+func (p *play) checkTotal() {
+	addresses := slices.Sorted(maps.Keys(p.memory.Instances))
+	if len(addresses) == 0 {
+		return
+	}
+	inst := p.memory.Instances[rapid.SampledFrom(addresses).Draw(p.t, "whose")]
+	plan := p.memory.Plans[inst.Workflow]
+	in := topology.Input{At: p.memory.Now.Add(rapid.SampledFrom([]time.Duration{-time.Hour, 0, time.Hour}).Draw(p.t, "odd time"))}
+	switch rapid.IntRange(0, 4).Draw(p.t, "odd") {
+	case 0:
+		in.Timer = true
+	case 1:
+		in.Event = event(rapid.SampledFrom([]string{"Go", "M1", "M2", "M3", "C", "Strange"}).Draw(p.t, "odd event"), "id", inst.Key)
+	case 2:
+		in.Act = &topology.Act{Kind: rapid.SampledFrom([]string{"jump", "migrate", "retry", "set", "shift", "cancel", "terminate"}).Draw(p.t, "odd act"), Step: "s2"}
+	case 3:
+		in.Timer, in.Refused = true, "it is too large"
+	}
+	decide := func() string {
+		d := plan.DecideAt(inst.Address(), inst, in)
+		if d.Fault != nil && slices.Contains([]string{"internal", "damaged"}, d.Fault.Kind) {
+			p.t.Fatalf("a mistake: %s", d.Fault.Text)
+		}
+		return rendered(p.t, []script.Decided{{Decision: d}})
+	}
+	before := encoded(p.t, inst)
+	if a, b := decide(), decide(); a != b {
+		p.t.Fatalf("first:\n%s\nand then:\n%s", a, b)
+	}
+	if !bytes.Equal(before, encoded(p.t, inst)) {
+		p.t.Fatal("deciding has changed what it was about")
+	}
 }
 
 func (p *play) time() func(w *script.World) ([]script.Decided, error) {
@@ -209,6 +307,8 @@ func (p *play) checkDecision(d script.Decided) {
 		p.t.Fatalf("a dead letter without a reason: %+v", d)
 	case d.Decision.Fault != nil && slices.Contains([]string{"internal", "damaged"}, d.Decision.Fault.Kind):
 		p.t.Fatalf("a mistake: %s", d.Decision.Fault.Text)
+	case d.Decision.DeadLetter != nil && d.Decision.DeadLetter.Reason == "internal": // of a desk
+		p.t.Fatalf("a mistake: %s", d.Decision.DeadLetter.Text)
 	case d.Decision.Fault != nil && d.Decision.Instance.Status != topology.StatusIncident:
 		p.t.Fatalf("a fault, but no incident: %+v", d)
 	}
@@ -242,36 +342,52 @@ func (p *play) checkWaiting(key string, i *topology.Instance) {
 	if i.Owes() || len(i.Branches) == 0 || i.Incident != nil {
 		p.t.Fatalf("%s is not at rest: %+v", key, i)
 	}
+	live := map[*topology.Branch]bool{} // waits for what comes from outside, or for one that does
+	for range i.Branches {
+		for _, b := range i.Branches {
+			live[b] = live[b] || p.waitsForOutside(i, b) || slices.ContainsFunc(i.Branches, func(other *topology.Branch) bool {
+				return live[other] && mayWaitFor(i, b, other)
+			})
+		}
+	}
 	for _, b := range i.Branches {
-		top := b.Frames[len(b.Frames)-1]
-		asks := top.Call != nil && !top.Call.Over && (top.Call.Asking || top.Call.Child != topology.Address{})
-		waits := asks || top.Timeout.Armed() || top.Wake.Armed() || p.memory.Plan.Listens(top.Place) || waitsForBranches(i, b)
-		if b.Next != "" || !waits {
-			p.t.Fatalf("%s waits for nothing at %s", key, top.Place)
+		if b.Next != "" || !live[b] {
+			p.t.Fatalf("%s waits for nothing at %s", key, b.Frames[len(b.Frames)-1].Place)
 		}
 	}
 }
 
-// waitsForBranches: a fork or a loop for those that it has begun, undoing for what
-// is undone beside it, in a line or by another `compensate`.
-func waitsForBranches(i *topology.Instance, b *topology.Branch) bool {
-	return slices.ContainsFunc(i.Branches, func(other *topology.Branch) bool {
-		switch other.Kind {
-		case topology.BranchFork, topology.BranchIteration:
-			return other.Parent == b.ID
-		case topology.BranchUndo:
-			return other.ID != b.ID
-		}
-		return false
-	}) || waitsForEntry(i, b)
+// waitsForOutside: a branch waits for a time, a message, or the outcome of a call.
+func (p *play) waitsForOutside(i *topology.Instance, b *topology.Branch) bool {
+	top := b.Frames[len(b.Frames)-1]
+	asks := top.Call != nil && !top.Call.Over && (top.Call.Asking || top.Call.Child != topology.Address{})
+	plan := p.planOf(i)
+	return asks || top.Timeout.Armed() || top.Wake.Armed() || plan != nil && plan.Listens(top.Place)
 }
 
-// waitsForEntry: another branch is undoing something that is still to be undone.
-func waitsForEntry(i *topology.Instance, b *topology.Branch) bool {
-	return slices.ContainsFunc(i.Branches, func(other *topology.Branch) bool {
-		return other.ID != b.ID && slices.ContainsFunc(other.Frames, func(f topology.Frame) bool {
-			return f.Entry != nil && isEntry(i, f.Entry.Seq)
-		})
+// planOf is the version that an instance has.
+func (p *play) planOf(i *topology.Instance) *topology.Plan {
+	for _, plan := range p.versions {
+		if def := plan.Definition(); def.Name == i.Workflow && def.Version == i.Version {
+			return plan
+		}
+	}
+	return nil
+}
+
+// mayWaitFor: a fork or a loop waits for branches that it has begun, undoing for what
+// is undone beside it, in a line or by another `compensate`.
+func mayWaitFor(i *topology.Instance, b, other *topology.Branch) bool {
+	switch other.Kind {
+	case topology.BranchFork, topology.BranchIteration:
+		if other.Parent == b.ID {
+			return true
+		}
+	case topology.BranchUndo:
+		return other.ID != b.ID
+	}
+	return other.ID != b.ID && slices.ContainsFunc(other.Frames, func(f topology.Frame) bool {
+		return f.Entry != nil && isEntry(i, f.Entry.Seq)
 	})
 }
 

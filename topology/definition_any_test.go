@@ -13,34 +13,115 @@ import (
 // anyDefinition draws a small workflow: everything that the language has, put
 // together without sense.
 func anyDefinition(t *rapid.T) *topology.Definition {
-	d := &drawer{t: t}
-	key := &topology.Expr{Text: "event.id"}
-	in := func(name string) *topology.Message {
-		return &topology.Message{Name: name, Type: name, Topic: "in", Key: key}
-	}
-	messages := []*topology.Message{in("Go"), in("M1"), in("M2"), in("M3"), {Name: "C", Type: "C", Topic: "out"}, {Name: "D", Type: "D", Topic: "out"}}
-	messages[3].ID = &topology.Expr{Text: "event.fill"}
-	messages[2].Early.Mode = rapid.SampledFrom([]string{"", "hold", "drop", "reject"}).Draw(t, "early")
-	again := rapid.SampledFrom([]topology.Again{topology.AgainNever, topology.AgainEnded, topology.AgainQueue, topology.AgainRestart}).Draw(t, "again")
-	def := &topology.Definition{Name: "any", Version: 1, Messages: messages, Again: again}
+	d := newDrawer(t)
+	def := &topology.Definition{Name: "any", Version: 1, Messages: d.messages(), Again: d.again()}
+	def.Tables = []*topology.Table{{Name: "rows", Topic: "rows"}}
 	if d.chance(4) {
-		def.Deadline = &topology.When{Duration: time.Minute}
+		def.Deadline = d.when(time.Minute)
 	}
 	def.Do = d.steps(2, nil)
 	top := names(def.Do)
-	def.Start = []*topology.Rule{{Name: "Go", Alternatives: []*topology.Step{{Set: []topology.Assignment{{Name: "n", Value: expression("event.n")}, {Name: "m", Value: &topology.Template{Literal: int64(0)}}}}}}}
+	d.starts(def, top)
 	if d.chance(2) {
 		d.aside = true
 		def.Anytime = []*topology.Rule{{Name: "M2", Alternatives: d.alternatives(1, top)}}
+		d.aside = false
 	}
-	d.aside = false
 	if d.chance(2) {
-		def.Catch = []*topology.Rule{{Name: rapid.SampledFrom([]string{"any", "oops", "timeout", "fault", "deadline"}).Draw(t, "caught"), Alternatives: d.alternatives(1, top)}}
+		def.Catch = []*topology.Rule{{Name: pick(d, "any", "oops", "timeout", "fault", "deadline"), Alternatives: []*topology.Step{d.lastResort(top)}}}
 	}
 	if d.chance(3) {
 		def.Keep = &topology.When{Duration: time.Minute}
 	}
+	if d.chance(3) {
+		def.Output = pick(d, expression("[n, m]"), expression("n + 1"))
+		def.Search = []string{"n", "m"}
+	}
 	return def
+}
+
+// newerDefinition draws the next version of a workflow, to which its instances can
+// come.
+func newerDefinition(t *rapid.T, older *topology.Definition) *topology.Definition {
+	def := anyDefinition(t)
+	d := newDrawer(t)
+	def.Version = older.Version + 1
+	def.Migrate = &topology.Migration{From: older.Version}
+	for _, name := range names(older.Do) {
+		if d.chance(2) {
+			def.Migrate.Steps = append(def.Migrate.Steps, topology.StepMapping{Old: name, New: pick(d, names(def.Do)...)})
+		}
+	}
+	if d.chance(2) {
+		def.Migrate.Set = []topology.Assignment{{Name: "m", Value: expression("0")}}
+	}
+	return def
+}
+
+func (d *drawer) again() topology.Again {
+	return pick(d, topology.AgainNever, topology.AgainEnded, topology.AgainQueue, topology.AgainRestart)
+}
+
+func (d *drawer) messages() []*topology.Message {
+	in := func(name, key string) *topology.Message {
+		return &topology.Message{Name: name, Type: name, Topic: "in", Key: &topology.Expr{Text: key}}
+	}
+	id := "event.id"
+	m1, m2, m3 := in("M1", id), in("M2", id), in("M3", id)
+	m2.Early.Mode = pick(d, "", "hold", "drop", "reject")
+	m3.ID = &topology.Expr{Text: "event.fill"}
+	if d.chance(3) {
+		m3.Key = &topology.Expr{Text: "[event.id, 'b']"}
+	}
+	if d.chance(4) {
+		m1.Early.Hold = time.Minute
+	}
+	if d.chance(4) {
+		m2.When = &topology.Expr{Text: "event.n != 5"}
+	}
+	c, other := &topology.Message{Name: "C", Type: "C", Topic: "out"}, &topology.Message{Name: "D", Type: "D", Topic: "out"}
+	if d.chance(3) {
+		c.Timeout, c.Retry = d.when(time.Second, 10*time.Second), d.retry()
+	}
+	return []*topology.Message{in("Go", id), in("Start", id), m1, m2, m3, c, other}
+}
+
+// starts draws what begins an instance. All of it sets the variables that steps read.
+func (d *drawer) starts(def *topology.Definition, top []string) {
+	set := func(n string) []topology.Assignment {
+		return []topology.Assignment{{Name: "n", Value: expression(n)}, {Name: "m", Value: &topology.Template{Literal: int64(0)}}}
+	}
+	def.Start = []*topology.Rule{{Name: "Go", Alternatives: []*topology.Step{{Set: set("event.n")}}}}
+	if d.chance(3) {
+		first := &topology.Step{When: &topology.Expr{Text: "event.n != 1"}, Set: set("event.n")}
+		second := &topology.Step{Set: set("0"), Action: d.call(0, top), Timeout: d.when(time.Second)}
+		def.Start = append(def.Start, &topology.Rule{Name: "Start", Alternatives: []*topology.Step{first, second}})
+	}
+	if d.chance(4) {
+		def.Child = []*topology.Step{{When: &topology.Expr{Text: "event != 5"}, Set: set("event")}}
+	}
+	if d.chance(6) {
+		def.Schedule = &topology.Schedule{Every: time.Hour, Key: &topology.Expr{Text: "'a'"}, Reaction: &topology.Step{Set: set("event.missed")}}
+		if d.chance(2) {
+			def.Schedule.Every, def.Schedule.Cron, def.Schedule.Zone = 0, "*/20 * * * *", "Europe/Berlin"
+		}
+	}
+}
+
+// lastResort draws a reaction of the workflow's `catch`: it comes to no end of its own.
+func (d *drawer) lastResort(top []string) *topology.Step {
+	d.n += 2
+	does, last := &topology.Step{Name: fmt.Sprint("s", d.n-1)}, &topology.Step{Name: fmt.Sprint("s", d.n)}
+	does.Action = &topology.Block{Do: d.steps(1, nil)}
+	switch pick(d, 0, 1, 2) {
+	case 0:
+		last.Action = &topology.Raise{Error: "wrong"}
+	case 1:
+		last.Action = &topology.End{Fail: expression("error.name")}
+	default:
+		last.Then = &topology.Target{Name: pick(d, top...)}
+	}
+	return &topology.Step{Action: &topology.Block{Do: []*topology.Step{does, last}}}
 }
 
 func expression(text string) *topology.Template {
@@ -59,9 +140,15 @@ type drawer struct {
 	t *rapid.T
 	n int // steps so far
 
-	aside  bool // in an `anytime` reaction, whose blocks cannot be left by a jump
-	beside int  // forks and loops around
+	room int // for more that leads on to more: what is drawn has an end
+
+	aside   bool // in an `anytime` reaction, whose blocks cannot be left by a jump
+	beside  int  // forks and loops around
+	undoing bool // in a compensation, which is not itself undone
+	saga    bool // what is done and undone is to be told from the commands: see sagaDefinition
 }
+
+func newDrawer(t *rapid.T) *drawer { return &drawer{t: t, room: 25} }
 
 // chance is true once in n.
 func (d *drawer) chance(n int) bool { return rapid.IntRange(1, n).Draw(d.t, "chance") == 1 }
@@ -77,10 +164,17 @@ func (d *drawer) steps(depth int, outside []string) []*topology.Step {
 	}
 	targets := append(names(steps), outside...)
 	for _, s := range steps {
+		switch {
+		case !d.undoing && d.chance(9):
+			s.Action = &topology.Undo{} // which stands alone
+			continue
+		case d.saga && !d.undoing && d.chance(2):
+			d.undoable(s, targets)
+			continue
+		}
 		d.fill(s, depth, targets)
-		if d.chance(4) {
-			s.Compensate = &topology.Step{}
-			d.compensation(s.Compensate)
+		if !d.undoing && !d.saga && d.room > 0 && d.chance(3) {
+			s.Compensate = d.compensation()
 		}
 	}
 	return steps
@@ -95,13 +189,17 @@ func (d *drawer) fill(s *topology.Step, depth int, targets []string) {
 		s.Set = []topology.Assignment{d.assignment()}
 	}
 	d.action(s, depth, targets)
-	if d.chance(4) {
-		s.Then = d.target(targets)
-	}
-	if depth > 0 && d.chance(3) {
+	if depth > 0 && d.room > 0 && d.chance(3) {
 		for _, name := range pick(d, []string{"any"}, []string{"timeout", "oops"}, []string{"fault", "any"}) {
 			s.Catch = append(s.Catch, &topology.Rule{Name: name, Alternatives: d.alternatives(depth-1, targets)})
 		}
+	}
+	switch s.Action.(type) {
+	case *topology.Raise, *topology.End:
+		return
+	}
+	if len(targets) > 0 && d.chance(4) {
+		s.Then = d.target(targets)
 	}
 }
 
@@ -113,39 +211,44 @@ func (d *drawer) target(targets []string) *topology.Target {
 }
 
 func (d *drawer) action(s *topology.Step, depth int, targets []string) {
-	kinds := 8
+	kinds := 11
 	if depth > 0 {
-		kinds = 16
+		kinds = 20
+	}
+	if d.room--; d.room < 0 {
+		kinds = 4
 	}
 	switch rapid.IntRange(0, kinds).Draw(d.t, "action") {
 	case 0:
 	case 1:
 		s.Action = &topology.Send{Message: "C", With: expression("{'n': n}")}
 	case 2:
-		s.Action = &topology.Wait{For: &topology.When{Duration: pick(d, 0, time.Second, time.Minute)}}
+		s.Action = &topology.Send{Message: pick(d, "C", "D"), With: pick(d, nil, &topology.Template{}), Headers: []topology.Field{{Name: "h", Value: expression("n")}}}
 	case 3:
-		s.Action = &topology.Raise{Error: pick(d, "oops", "timeout", "cancelled"), Data: expression("n + 1")}
+		s.Action = &topology.Wait{For: d.when(0, time.Second, time.Minute)}
 	case 4:
-		s.Action = &topology.End{Fail: pick(d, nil, &topology.Template{Literal: value.Value("oops")}, expression("n"))}
+		s.Action = d.raise()
 	case 5:
-		s.Action = &topology.Undo{}
+		d.end(s)
 	case 6:
+		s.Action = d.run(s, depth, targets)
+	case 7:
 		s.Action = d.call(depth, targets)
 		d.callTimes(s)
-	case 7, 8:
+	case 8, 9, 10:
 		d.listen(s, depth, targets)
-	case 9:
+	case 11, 12:
 		if d.aside {
 			targets = nil
 		}
-		s.Action = &topology.Block{Do: d.steps(depth-1, targets)}
+		s.Action = &topology.Block{Do: d.steps(depth-min(depth, 1), targets)}
 		d.timeout(s)
-	case 10:
+	case 13:
 		s.Action = &topology.Switch{Alternatives: d.alternatives(depth-1, targets)}
-	case 11, 12:
+	case 14, 15:
 		s.Action = d.fork(depth, targets)
 		d.timeout(s)
-	case 13, 14:
+	case 16, 17:
 		s.Action = d.loop(depth, targets)
 		d.timeout(s)
 	default:
@@ -154,8 +257,62 @@ func (d *drawer) action(s *topology.Step, depth int, targets []string) {
 	}
 }
 
+// raise draws one of an author's errors, or by an expression one of the engine's.
+func (d *drawer) raise() *topology.Raise {
+	out := &topology.Raise{Error: pick(d, "oops", "cancelled"), Data: expression("n + 1"), Message: &topology.Template{Literal: "it went wrong"}}
+	if d.chance(4) {
+		out.Error, out.Name = "", &topology.Expr{Text: pick(d, "'timeout'", "'fault'", "n")}
+	}
+	return out
+}
+
+// end draws an end; not where all that was done has to be undone.
+func (d *drawer) end(s *topology.Step) {
+	if d.saga {
+		s.Action = d.raise()
+		return
+	}
+	end := &topology.End{Fail: pick(d, nil, &topology.Template{Literal: value.Value("oops")}, expression("n"))}
+	if end.Fail != nil {
+		end.Data = expression("[n]")
+	}
+	s.Action = end
+}
+
+// when draws a time: one of these from now, also by an expression.
+func (d *drawer) when(of ...time.Duration) *topology.When {
+	at := pick(d, of...)
+	text := fmt.Sprintf("duration('%s')", at)
+	switch pick(d, 0, 0, 0, 1, 2) {
+	case 1:
+		return &topology.When{Expr: &topology.Expr{Text: text}}
+	case 2:
+		return &topology.When{Expr: &topology.Expr{Text: "now + " + text}}
+	}
+	return &topology.When{Duration: at}
+}
+
+// run draws the beginning of a child, awaited or not.
+func (d *drawer) run(s *topology.Step, depth int, targets []string) *topology.Run {
+	out := &topology.Run{Workflow: pick(d, "child", "child", "nobody"), With: expression("n")}
+	if d.chance(2) {
+		out.Key = &topology.Expr{Text: "'kid'"}
+	}
+	if d.chance(3) {
+		return out
+	}
+	out.Await = []*topology.Rule{{Name: "completed", Alternatives: d.alternatives(depth-1, targets)}}
+	if d.chance(2) {
+		s.Timeout = d.when(time.Minute)
+	}
+	return out
+}
+
 // assignment draws one that branches may do at the same time, where there are any.
 func (d *drawer) assignment() topology.Assignment {
+	if d.beside == 0 && !d.aside && d.chance(4) {
+		return topology.Assignment{Name: "row", Value: expression("lookup('rows', key)")}
+	}
 	name := pick(d, "n", "m", "own")
 	values := []string{"m + 1", "n", "n + 1", "0"}
 	if d.aside || d.beside > 0 {
@@ -174,13 +331,15 @@ func (d *drawer) inner(depth int, targets []string) []*topology.Step {
 	return d.steps(depth-1, targets)
 }
 
-func (d *drawer) join() topology.Join {
-	return pick(d, topology.Join{}, topology.Join{Mode: "all"}, topology.Join{Mode: "any"}, topology.Join{Mode: "n", N: 2})
+// join draws one that so many branches can meet.
+func (d *drawer) join(branches int) topology.Join {
+	return pick(d, topology.Join{}, topology.Join{Mode: "all"}, topology.Join{Mode: "any"}, topology.Join{Mode: "n", N: min(2, branches)})
 }
 
 func (d *drawer) fork(depth int, targets []string) *topology.Fork {
-	out := &topology.Fork{Join: d.join()}
-	for i := range pick(d, 1, 2, 2, 3) {
+	branches := pick(d, 1, 2, 2, 3)
+	out := &topology.Fork{Join: d.join(branches)}
+	for i := range branches {
 		out.Branches = append(out.Branches, topology.ForkBranch{Name: fmt.Sprint("b", i), Do: d.inner(depth, targets)})
 	}
 	return out
@@ -189,7 +348,7 @@ func (d *drawer) fork(depth int, targets []string) *topology.Fork {
 func (d *drawer) loop(depth int, targets []string) *topology.For {
 	d.n++
 	number := d.n
-	out := &topology.For{Join: d.join(), Parallel: pick(d, 1, 2, 3)}
+	out := &topology.For{Join: d.join(1), Parallel: pick(d, 1, 2, 3)}
 	if d.chance(4) {
 		out.While = &topology.Expr{Text: pick(d, "m < 3", "n == null", "true")}
 	}
@@ -209,7 +368,7 @@ func (d *drawer) loop(depth int, targets []string) *topology.For {
 
 func (d *drawer) timeout(s *topology.Step) {
 	if d.chance(2) {
-		s.Timeout = &topology.When{Duration: 10 * time.Second}
+		s.Timeout = d.when(10 * time.Second)
 	}
 }
 
@@ -223,14 +382,19 @@ func (d *drawer) call(depth int, targets []string) *topology.Send {
 
 // callTimes draws the timeout and retry of a call.
 func (d *drawer) callTimes(s *topology.Step) {
-	s.Timeout = &topology.When{Duration: pick(d, time.Second, 10*time.Second)}
+	s.Timeout = d.when(time.Second, 10*time.Second)
 	if d.chance(2) {
-		s.Retry = &topology.Retry{Attempts: pick(d, 0, 2, 3), Backoff: pick(d, 0, time.Second), Factor: 2000, Max: time.Minute,
-			Jitter: pick(d, 0, 1000), Errors: pick(d, []string{"timeout"}, []string{"oops", "timeout"})}
-		if s.Retry.Attempts == 0 || d.chance(2) {
-			s.Retry.Within = 30 * time.Second
-		}
+		s.Retry = d.retry()
 	}
+}
+
+func (d *drawer) retry() *topology.Retry {
+	out := &topology.Retry{Attempts: pick(d, 0, 2, 3), Backoff: pick(d, 0, time.Second), Factor: 2000, Max: time.Minute,
+		Jitter: pick(d, 0, 1000), Errors: pick(d, []string{"timeout"}, []string{"oops", "timeout"})}
+	if out.Attempts == 0 || d.chance(2) {
+		out.Within = 30 * time.Second
+	}
+	return out
 }
 
 func (d *drawer) listen(s *topology.Step, depth int, targets []string) {
@@ -242,7 +406,7 @@ func (d *drawer) listen(s *topology.Step, depth int, targets []string) {
 		out.Until = &topology.Expr{Text: pick(d, "m > 2", "n > 0", "false")}
 	}
 	if d.chance(2) {
-		out.Idle = &topology.When{Duration: 5 * time.Second}
+		out.Idle = d.when(5 * time.Second)
 	}
 	d.timeout(s)
 	s.Action = out
@@ -261,14 +425,25 @@ func (d *drawer) alternatives(depth int, targets []string) []*topology.Step {
 	return out
 }
 
-// compensation draws how a step is undone.
-func (d *drawer) compensation(s *topology.Step) {
+// compensation draws how a step is undone: by anything but what would undo that.
+func (d *drawer) compensation() *topology.Step {
+	s := &topology.Step{}
+	d.undoing = true
+	defer func() { d.undoing = false }()
+	switch pick(d, 0, 0, 1, 2, 2, 3) {
+	case 0:
+		s.Action = &topology.Send{Message: "D", With: expression("{'n': n, 'undoes': undoes.id}")}
+	case 1:
+		s.Action = &topology.Send{Message: "D", Await: []*topology.Rule{{Name: "M1", Alternatives: []*topology.Step{{Action: pick[topology.Action](d, nil, &topology.Raise{Error: "oops"})}}}}}
+		d.callTimes(s)
+	case 2:
+		d.fill(s, 1, nil)
+	default:
+		s.Action = &topology.Block{Do: d.steps(1, nil)}
+		d.timeout(s)
+	}
 	if d.chance(3) {
 		s.If = &topology.Expr{Text: "undoes.done"}
 	}
-	s.Action = &topology.Send{Message: "D", With: expression("{'n': n, 'undoes': undoes.id}")}
-	if d.chance(2) {
-		s.Action = &topology.Send{Message: "D", Await: []*topology.Rule{{Name: "M1", Alternatives: []*topology.Step{{Action: pick[topology.Action](d, nil, &topology.Raise{Error: "oops"})}}}}}
-		d.callTimes(s)
-	}
+	return s
 }

@@ -2,6 +2,7 @@ package topology_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,7 +59,7 @@ func lettersDefinition(t *rapid.T) *topology.Definition {
 		kid.Catch = []*topology.Rule{{Name: "any", Alternatives: []*topology.Step{{}}}}
 	}
 	at := rapid.IntRange(0, len(def.Do)).Draw(t, "where")
-	def.Do = append(def.Do[:at:at], append([]*topology.Step{kid}, def.Do[at:]...)...)
+	def.Do = append(slices.Insert(def.Do, at, kid), &topology.Step{Name: "tell", Action: &topology.Send{Message: "C"}})
 	return def
 }
 
@@ -98,7 +99,7 @@ func (p *play) letter() func(w *script.World) ([]script.Decided, error) {
 		Value:  rapid.SampledFrom([]value.Value{nil, int64(1), "text"}).Draw(p.t, "value"),
 		Status: rapid.SampledFrom([]topology.Status{topology.StatusCompleted, topology.StatusFailed, topology.StatusTerminated, ""}).Draw(p.t, "status"),
 	}
-	if kind == topology.LetterRun { // no command is given twice: runs are named by it
+	if kind == topology.LetterRun || kind == topology.LetterBegin { // no command is given twice: runs are named by it
 		l.Command = fmt.Sprintf("c1.%d", len(p.decided))
 		p.runs = append(p.runs, l.Command)
 	}
@@ -107,6 +108,7 @@ func (p *play) letter() func(w *script.World) ([]script.Decided, error) {
 	}
 	if kind == topology.LetterRelay && rapid.Bool().Draw(p.t, "with an event") {
 		l.Event = event("M1", "id", "a")
+		l.Event.Record.Offset = int64(1_000_000 + len(p.decided)) // none comes twice
 	}
 	l.To.Desk = rapid.SampledFrom([]string{"", "", "", "gate.C", "gate.Nobody", "mailbox.n", "schedule", "strange"}).Draw(p.t, "desk")
 	return func(w *script.World) ([]script.Decided, error) { return w.Deliver(l) }
