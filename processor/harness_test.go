@@ -219,17 +219,19 @@ type follower struct {
 	seen   []*kgo.Record
 }
 
+// standstill is how long nothing may come of what a test waits for. It counts
+// anew with whatever comes: a busy machine is slow, and does not stand still.
+const standstill = 40 * time.Second
+
 // next waits for n more records and returns them.
 func (f *follower) next(n int) []*kgo.Record {
 	f.app.t.Helper()
-	ctx, cancel := context.WithTimeout(f.app.t.Context(), 40*time.Second)
-	defer cancel()
 	for len(f.seen) < n {
-		fetches := f.client.PollFetches(ctx)
-		if ctx.Err() != nil {
-			f.app.t.Fatalf("waited for %d records of %s, saw %d", n, f.topic, len(f.seen))
+		more := f.poll(standstill)
+		if len(more) == 0 {
+			f.app.t.Fatalf("waited for %d records of %s, saw %d, and for %v no more", n, f.topic, len(f.seen), standstill)
 		}
-		f.seen = append(f.seen, fetches.Records()...)
+		f.seen = append(f.seen, more...)
 	}
 	out := f.seen[:n]
 	f.seen = f.seen[n:]
@@ -239,14 +241,24 @@ func (f *follower) next(n int) []*kgo.Record {
 // none fails if a record comes within a moment.
 func (f *follower) none(moment time.Duration) {
 	f.app.t.Helper()
-	ctx, cancel := context.WithTimeout(f.app.t.Context(), moment)
-	defer cancel()
-	for ctx.Err() == nil && len(f.seen) == 0 {
-		f.seen = append(f.seen, f.client.PollFetches(ctx).Records()...)
+	if len(f.seen) == 0 {
+		f.seen = f.poll(moment)
 	}
 	if len(f.seen) > 0 {
 		f.app.t.Fatalf("%s: did not expect %s", f.topic, describe(f.seen[0]))
 	}
+}
+
+// poll returns what comes next; nothing if for a while none does.
+func (f *follower) poll(while time.Duration) []*kgo.Record {
+	ctx, cancel := context.WithTimeout(f.app.t.Context(), while)
+	defer cancel()
+	for ctx.Err() == nil {
+		if records := f.client.PollFetches(ctx).Records(); len(records) > 0 {
+			return records
+		}
+	}
+	return nil
 }
 
 func describe(r *kgo.Record) string {
