@@ -55,7 +55,12 @@ func (b *batch) consumeSource(ctx context.Context, record *kgo.Record) error {
 	if err := b.awaitReaders(ctx, record.Topic); err != nil {
 		return err
 	}
-	matches, err := b.match(ctx, record, b.tenure.lane.shared.catalog.Routes(record.Topic))
+	shared := b.tenure.lane.shared
+	if only, replayed := audienceOf(record); replayed && only.Application != shared.config.App {
+		b.tally.skipped[record.Topic]++
+		return nil
+	}
+	matches, err := b.match(ctx, record, readers(shared.catalog.Routes(record.Topic), record))
 	if err != nil {
 		return b.unusable(ctx, record, err)
 	}

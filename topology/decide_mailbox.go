@@ -35,7 +35,7 @@ func (d *desk) members() []Member {
 }
 
 func (d *desk) receive(e *Event) {
-	if members := d.members(); len(members) > 0 {
+	if members := d.meant(e); len(members) > 0 {
 		if size := e.size(); size*len(members) > copiesAtOnce || size > d.plan.options.Limits.Record {
 			d.dead(DeadLetter{"mailbox-limit", fmt.Sprintf("%d instances of %s are known by %s: an event of %d bytes is too large to be handed on to all of them at once",
 				len(members), d.to.Workflow, d.to.Key, size)})
@@ -63,6 +63,22 @@ func (d *desk) receive(e *Event) {
 		}
 		d.keep(e, wait)
 	}
+}
+
+// meant are the members that an event is for: all, or the one for which alone it was
+// replayed. What the mailbox itself has refused was replayed for its own key, and no
+// member had it.
+func (d *desk) meant(e *Event) []Member {
+	members := d.members()
+	key := d.plan.meantKey(e.Record.Topic, e.Headers)
+	if key == "" || key == d.to.Key {
+		return members
+	}
+	at := slices.IndexFunc(members, func(m Member) bool { return m.Key == key })
+	if at < 0 {
+		return members
+	}
+	return members[at : at+1]
 }
 
 func (d *desk) keep(e *Event, wait time.Duration) {

@@ -46,6 +46,7 @@ func (p *Plan) Match(r *Record) (Match, bool) {
 		}
 		if fits {
 			keys, dead := p.keysOf(m, names)
+			keys = narrowed(keys, p.meantKey(r.Ref.Topic, r.Headers))
 			if dead == nil {
 				dead = tooManyCopies(m, len(keys), r)
 			}

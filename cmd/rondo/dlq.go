@@ -136,8 +136,9 @@ func newDLQReplay() *cobra.Command {
 		Use:   "replay [LETTER…]",
 		Short: "Write dead letters back to where they came from",
 		Long: `Write dead letters back to the partition of the topic that they came from, with
-key, value and headers as they were and the header rondo-replay, which names the
-dead letter. Choose them by LETTER (partition/offset, as dlq list shows), by the
+key, value and headers as they were and the headers rondo-replay, which names the
+dead letter, and rondo-replay-for: only the workflow, and the instance, that had
+refused the record consider it again. Choose them by LETTER (partition/offset, as dlq list shows), by the
 filters, or all with --all. Those whose payload was left out are read from where
 they stood, if they are still there.
 
@@ -183,11 +184,32 @@ then only messages with an id, or calls, tell the difference.`,
 			}
 		}
 		if *dry {
-			return showLetters(cmd.OutOrStdout(), false, found)
+			return showReplays(cmd.OutOrStdout(), found, *again)
 		}
 		return replay(ctx, cfg, found, *again, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	return cmd
+}
+
+// showReplays lists the dead letters that were chosen, and says how many a replay
+// would write back.
+func showReplays(w io.Writer, found []audit.DeadLetter, again bool) error {
+	if err := showLetters(w, false, found); err != nil {
+		return err
+	}
+	would, before, never := 0, 0, 0
+	for _, d := range found {
+		switch {
+		case d.Source == "":
+			never++
+		case !again && !d.ReplayedAt.IsZero():
+			before++
+		default:
+			would++
+		}
+	}
+	_, err := fmt.Fprintf(w, "\n%d would be replayed, %d replayed before, %d that cannot be: no record had come\n", would, before, never)
+	return err
 }
 
 // letterName is how a dead letter is named: partition/offset.

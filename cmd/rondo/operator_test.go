@@ -211,6 +211,70 @@ func TestDeadLettersAreListedAndReplayed(t *testing.T) {
 	})
 }
 
+// TestAReplayIsConsideredByThoseWhoRefusedTheRecord replays, twice, the dead letters
+// that two workflows have made of one record.
+func TestAReplayIsConsideredByThoseWhoRefusedTheRecord(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, cluster *kafkatest.Cluster) {
+		app, client := withNode(t, cluster)
+		write(t, "twin.yaml", strings.NewReplacer("workflow: parcel", "workflow: twin", "topic: parcel", "topic: "+app).Replace(patientFile))
+		if r := rondo(t, "deploy", "twin.yaml"); r.code != exitDone {
+			t.Fatalf("%+v", r)
+		}
+		lettersOf := func(key string, n int) map[string]int {
+			t.Helper()
+			if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: app + ".orders", Partition: 1, Key: []byte(key), Value: []byte(`{"type":"Ordered"}`)}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			return awaitLetters(t, key, n)
+		}
+		for deadline := time.Now().Add(time.Minute); len(lettersOf("before", 1)) < 2; { // the node knows both
+			if time.Now().After(deadline) {
+				t.Fatal("the node does not take up twin")
+			}
+		}
+		lettersOf("k", 2)
+		dry := rondo(t, "dlq", "replay", "--dry-run", "--reason", "no-key", "--workflow", "twin")
+		if dry.code != exitDone || !strings.HasSuffix(dry.stdout, " would be replayed, 0 replayed before, 0 that cannot be: no record had come\n") {
+			t.Errorf("dry run: %+v", dry)
+		}
+		for round := range 2 {
+			var open []string
+			for _, l := range lines(t, rondo(t, "dlq", "list", "--json")) {
+				if l["key"] == "k" && l["replayed_at"] == nil {
+					open = append(open, fmt.Sprint(l["letter"]))
+				}
+			}
+			if r := rondo(t, append([]string{"dlq", "replay"}, open...)...); r.code != exitDone || !strings.HasSuffix(r.stdout, "2 replayed, 0 not\n") {
+				t.Fatalf("replay: %+v", r)
+			}
+			lettersOf(fmt.Sprint("behind-", round), 2) // so all replays were considered
+			if got := awaitLetters(t, "k", 2*(round+2)); got["parcel"] != round+2 || got["twin"] != round+2 {
+				t.Errorf("dead letters after replay %d: %v", round+1, got)
+			}
+		}
+	})
+}
+
+// awaitLetters waits for n dead letters of records with a key, and counts them by
+// their workflow.
+func awaitLetters(t *testing.T, key string, n int) map[string]int {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		got, sum := map[string]int{}, 0
+		for _, l := range lines(t, rondo(t, "dlq", "list", "--json")) {
+			if l["key"] == key {
+				got[fmt.Sprint(l["workflow"])]++
+				sum++
+			}
+		}
+		if sum >= n {
+			return got
+		}
+	}
+	t.Fatalf("%d dead letters of %s do not come", n, key)
+	return nil
+}
+
 // checkReplayed compares the record that was replayed with what it was.
 func checkReplayed(t *testing.T, cluster *kafkatest.Cluster, app, letter string) {
 	t.Helper()
@@ -223,7 +287,7 @@ func checkReplayed(t *testing.T, cluster *kafkatest.Cluster, app, letter string)
 			for _, h := range r.Headers {
 				headers = append(headers, h.Key+"="+string(h.Value))
 			}
-			if text := strings.Join(headers, " "); text == "trace=t-1 rondo-replay="+letter && string(r.Key) == "k" && string(r.Value) == `{"type":"Ordered"}` {
+			if text := strings.Join(headers, " "); text == "trace=t-1 rondo-replay="+letter+" rondo-replay-for="+app+".orders "+app+"/parcel" && string(r.Key) == "k" && string(r.Value) == `{"type":"Ordered"}` {
 				return
 			}
 		}
@@ -236,7 +300,7 @@ func TestOperatorsPageNamesTheHeadersOfDeadLetters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{processor.HeaderDeadReason, processor.HeaderDeadTopic, processor.HeaderReplay} {
+	for _, name := range []string{processor.HeaderDeadReason, processor.HeaderDeadTopic, processor.HeaderReplay, processor.HeaderReplayFor} {
 		if !strings.Contains(string(page), name) {
 			t.Errorf("docs/operations.md does not name %s", name)
 		}

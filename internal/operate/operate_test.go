@@ -81,8 +81,9 @@ func TestReplayReadsWhatWasLeftOut(t *testing.T) {
 		}
 		reader := cluster.Client(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {1: kgo.NewOffset().At(2)}}))
 		records := reader.PollFetches(ctx).Records()
-		if len(records) != 1 || string(records[0].Value) != string(large.Value) || len(records[0].Headers) != 2 ||
-			records[0].Headers[1].Key != processor.HeaderReplay || string(records[0].Headers[1].Value) != "3/11" {
+		if len(records) != 1 || string(records[0].Value) != string(large.Value) || len(records[0].Headers) != 3 ||
+			records[0].Headers[1].Key != processor.HeaderReplay || string(records[0].Headers[1].Value) != "3/11" ||
+			records[0].Headers[2].Key != processor.HeaderReplayFor || string(records[0].Headers[2].Value) != topic+" "+cfg.App {
 			t.Errorf("replayed %+v", records)
 		}
 	})

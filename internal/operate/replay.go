@@ -12,6 +12,7 @@ import (
 
 	"rondo/internal/audit"
 	"rondo/processor"
+	"rondo/topology"
 )
 
 // ErrReplayed is a dead letter that was replayed before.
@@ -21,8 +22,8 @@ var ErrReplayed = errors.New("was replayed before")
 const replaysAtOnce = 100
 
 // Replay writes dead letters back to where they came from: to the partition of
-// their source, with key, value and headers as they were, and a header that says
-// which dead letter it was. done hears of each, in order; one that cannot be
+// their source, with key, value and headers as they were, and headers that say which
+// dead letter it was, and who alone considers it now: whoever refused it. done hears of each, in order; one that cannot be
 // replayed has an error there and does not keep the others back. Unless again, one
 // that was replayed before is left out, with ErrReplayed. The error returned is
 // about the brokers.
@@ -84,11 +85,27 @@ func (s *Sender) prepare(ctx context.Context, letters []audit.DeadLetter, before
 		if at, is := before[d.Coordinates()]; is {
 			r.err = fmt.Errorf("%w, at %s", ErrReplayed, at.Format(time.RFC3339))
 		} else if r.record, r.err = s.original(ctx, d); r.err == nil {
-			r.record.Headers = append(r.record.Headers, kgo.RecordHeader{Key: processor.HeaderReplay, Value: []byte(d.Coordinates())})
+			r.record.Headers = append(r.record.Headers, s.replayHeaders(d)...)
 		}
 		out = append(out, r)
 	}
 	return out
+}
+
+// replayHeaders say which dead letter a record was, and for whom it is. What came
+// from the inbox says that itself.
+func (s *Sender) replayHeaders(d audit.DeadLetter) []kgo.RecordHeader {
+	headers := []kgo.RecordHeader{{Key: processor.HeaderReplay, Value: []byte(d.Coordinates())}}
+	if d.Source == s.cfg.OwnTopics().Inbox {
+		return headers
+	}
+	to := topology.Audience{Topic: d.Source, Application: s.cfg.App, Workflow: d.Workflow, Key: d.Instance}
+	return append(headers, kgo.RecordHeader{Key: processor.HeaderReplayFor, Value: []byte(to.String())})
+}
+
+// ofReplay reports whether a header of a dead letter is none of its record's own.
+func ofReplay(name string) bool {
+	return strings.HasPrefix(name, processor.HeaderDeadPrefix) || name == processor.HeaderReplay || name == processor.HeaderReplayFor
 }
 
 // writeReplays writes replays with their marks, all or none.
@@ -141,7 +158,7 @@ func (s *Sender) original(ctx context.Context, d audit.DeadLetter) (*kgo.Record,
 	}
 	record := &kgo.Record{Topic: d.Source, Partition: d.SourceAt, Key: from.Key, Value: from.Value}
 	for _, h := range from.Headers {
-		if !strings.HasPrefix(h.Key, processor.HeaderDeadPrefix) && h.Key != processor.HeaderReplay {
+		if !ofReplay(h.Key) {
 			record.Headers = append(record.Headers, h)
 		}
 	}
