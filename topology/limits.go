@@ -25,7 +25,6 @@ type Limits struct {
 	BytesAtOnce  int           // that one decision sends, before its next step: it goes on in the next one
 	StepsUnasked int           // without an input: limit.spin
 	TimerAhead   time.Duration // limit.timer
-	KeepMax      time.Duration
 }
 
 // DefaultKeep is how long a finished instance is remembered, unless its
@@ -57,7 +56,6 @@ func DefaultLimits() Limits {
 		BytesAtOnce:  4 << 20,
 		StepsUnasked: 10_000,
 		TimerAhead:   10 * 365 * day,
-		KeepMax:      365 * day,
 	}
 }
 
@@ -90,9 +88,6 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.StepsUnasked, d.StepsUnasked)
 	if l.TimerAhead == 0 {
 		l.TimerAhead = d.TimerAhead
-	}
-	if l.KeepMax == 0 {
-		l.KeepMax = d.KeepMax
 	}
 	return l
 }

@@ -352,6 +352,34 @@ func TestLimitsStopWhatIsTooCostly(t *testing.T) {
 	}
 }
 
+// As much as may be spent and built, and one more.
+func TestLimitsHoldExactly(t *testing.T) {
+	b := vars(t)
+	f := newFrame(b, 0)
+	if err := f.spend(CostMax, span{}); err != nil {
+		t.Errorf("as much as may be spent: %v", err)
+	}
+	if err := f.spend(1, span{}); err == nil {
+		t.Error("more than may be spent")
+	}
+	f.release()
+	for _, c := range []struct {
+		name, text string
+		v          func(more int) value.Value
+	}{
+		{"text", "v + 'x'", func(more int) value.Value { return strings.Repeat("a", TextBytesMax-1+more) }},
+		{"depth", "[v]", func(more int) value.Value { return nested(value.DepthMax - 1 + more) }},
+	} {
+		for more := range 2 {
+			b["v"] = c.v(more)
+			_, err := evaluate(t, c.text, b)
+			if (err != nil) != (more == 1) {
+				t.Errorf("%s, %d more: %v", c.name, more, err)
+			}
+		}
+	}
+}
+
 func nested(depth int) value.Value {
 	v := value.Value("x")
 	for range depth {
