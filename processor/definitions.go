@@ -105,6 +105,16 @@ func (d deployed) newestOf(workflow string, version int) (schemas.Deployment, bo
 	return newest, found
 }
 
+// newest is the newest version of a workflow, once there is the given one too.
+func (d deployed) newest(workflow string, version int) int {
+	for _, one := range d {
+		if one.Workflow == workflow && compareVersions(one.Version, version) > 0 {
+			version = one.Version
+		}
+	}
+	return version
+}
+
 // conflictText says that a version is taken.
 func conflictText(have schemas.Deployment) string {
 	var by strings.Builder

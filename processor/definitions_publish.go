@@ -18,6 +18,7 @@ type Published struct {
 	Workflow string
 	Version  int
 	New      bool // false: it was deployed before, with the same content
+	Newest   int  // the version with which new instances begin
 }
 
 // publishAttempts is how often a publisher begins again that another one has
@@ -48,7 +49,7 @@ func DeployChange(ctx context.Context, cfg Config, def *topology.Definition, by 
 	}
 	done, err := publish(ctx, cfg, func(have deployed) ([]schemas.Deployment, []Published, error) {
 		next, changed := nextChange(have, def)
-		result := []Published{{def.Name, next, changed}}
+		result := []Published{{def.Name, next, changed, have.newest(def.Name, next)}}
 		if !changed {
 			return nil, result, nil
 		}
@@ -81,12 +82,26 @@ func missingFrom(have deployed, defs []*topology.Definition, by string) ([]schem
 		if ok && old.Digest != d.Digest() {
 			return nil, nil, refuse(Conflict, nil, "%s", conflictText(old))
 		}
-		result = append(result, Published{d.Name, d.Version, !ok})
+		result = append(result, Published{Workflow: d.Name, Version: d.Version, New: !ok})
 		if !ok {
 			missing = append(missing, deploymentOf(d, d.Version, now(), by))
 		}
 	}
+	for i, p := range result {
+		result[i].Newest = have.newest(p.Workflow, newestAmong(result, p.Workflow))
+	}
 	return missing, result, nil
+}
+
+// newestAmong is the newest version of a workflow that is published now.
+func newestAmong(published []Published, workflow string) int {
+	newest := 0
+	for _, p := range published {
+		if p.Workflow == workflow && compareVersions(p.Version, newest) > 0 {
+			newest = p.Version
+		}
+	}
+	return newest
 }
 
 func now() topology.Instant { return topology.InstantOf(time.Now()) }

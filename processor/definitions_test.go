@@ -354,20 +354,20 @@ func TestDevPublishesChangesOfAVersion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprintf("%s %v", VersionText(p.Version), p.New)
+		return fmt.Sprintf("%s %v %s", VersionText(p.Version), p.New, VersionText(p.Newest))
 	}
 	for i, step := range []struct {
 		version int
 		extra   string
 		want    string
 	}{
-		{1, "", "1 true"},
-		{1, "", "1 false"},
-		{1, "A.", "1+dev.1 true"},
-		{1, "A.", "1+dev.1 false"},
-		{1, "", "1+dev.2 true"}, // taken back is a change as well
-		{2, "", "2 true"},
-		{1, "B.", "1+dev.3 true"},
+		{1, "", "1 true 1"},
+		{1, "", "1 false 1"},
+		{1, "A.", "1+dev.1 true 1+dev.1"},
+		{1, "A.", "1+dev.1 false 1+dev.1"},
+		{1, "", "1+dev.2 true 1+dev.2"}, // taken back is a change as well
+		{2, "", "2 true 2"},
+		{1, "B.", "1+dev.3 true 2"},
 	} {
 		if got := change(step.version, step.extra); got != step.want {
 			t.Errorf("step %d: %s, want %s", i, got, step.want)

@@ -100,6 +100,9 @@ func showPublished(w io.Writer, output string, published []processor.Published) 
 		if !p.New {
 			what = "was deployed before, nothing to do"
 		}
+		if p.Newest != p.Version {
+			what += "; new instances begin with version " + processor.VersionText(p.Newest) + ", which is newer"
+		}
 		if _, err := fmt.Fprintf(w, "%s version %s: %s\n", p.Workflow, processor.VersionText(p.Version), what); err != nil {
 			return err
 		}

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -70,7 +68,7 @@ The broker is for trying things out: it is not durable, and not Kafka.`,
 			return err
 		}
 		d.log, d.stdout, d.stderr = log, cmd.OutOrStdout(), cmd.ErrOrStderr()
-		d.person = isScreen(d.stderr) && !cmd.Flag("log").Changed
+		d.screen = isScreen(d.stderr) && !cmd.Flag("log").Changed
 		ctx, stop := untilSignal(cmd.Context())
 		defer stop()
 		return d.run(ctx)
@@ -84,27 +82,34 @@ type dev struct {
 	port                      int
 	log                       *slog.Logger
 	stdout, stderr            io.Writer
-	person                    bool // who reads the log on stderr
+	screen                    bool           // a person reads stderr, and did not ask for a log
+	person                    *personHandler // who writes for that person; nil without one
 
 	cfg   processor.Config
-	empty bool              // the folder was, when it was last looked at
-	seen  map[string]string // what each file held when it was last looked at
-	force map[string]string // the version that was published last, by its file
+	empty bool                           // the folder was, when it was last looked at
+	seen  map[string]string              // what each file held when it was last looked at
+	force map[string]processor.Published // what was published last, by its file
+
+	named         bool   // the command line has named the application
+	configuration string // what rondo.yaml held when it was last looked at
 }
 
 func (d *dev) run(ctx context.Context) error {
 	if info, err := os.Stat(d.folder); err != nil || !info.IsDir() {
 		return usagef("%s is no folder: name the one with your workflow files", d.folder)
 	}
-	d.nameApplication()
+	if err := d.nameApplication(); err != nil {
+		return err
+	}
 	broker, err := devbroker.Start(devbroker.Config{DataDir: filepath.Join(d.data, "broker"), Port: d.port, Log: d.stderr})
 	if err != nil {
 		return d.explainBroker(err)
 	}
 	defer broker.Close()
-	if d.person {
+	if d.screen {
 		flags := " --app " + d.app + " --brokers " + broker.Addrs()[0]
-		d.log = slog.New(newPersonHandler(d.stderr, levelOf(d.log), flags))
+		d.person = newPersonHandler(d.stderr, levelOf(d.log), flags)
+		d.log = slog.New(d.person)
 	}
 	d.cfg = processor.Config{
 		App: d.app, Brokers: broker.Addrs(), Replication: 1, DataDir: filepath.Join(d.data, "store"),
@@ -116,7 +121,7 @@ func (d *dev) run(ctx context.Context) error {
 	if err := d.cfg.Validate(); err != nil {
 		return err
 	}
-	d.seen, d.force = map[string]string{}, map[string]string{}
+	d.seen, d.force = map[string]string{}, map[string]processor.Published{}
 	if err := d.prepare(ctx); err != nil {
 		return unlessStopped(ctx, err)
 	}
@@ -140,15 +145,12 @@ func (d *dev) explainBroker(err error) error {
 // nameApplication takes the name that the operators' commands take, so that they
 // find what runs here. Nothing else of the folder's configuration is used, and
 // one that is wrong is for the commands to report that read it.
-func (d *dev) nameApplication() {
-	if d.app != "" {
-		return
+func (d *dev) nameApplication() (err error) {
+	if d.named = d.app != ""; !d.named {
+		d.app, _ = d.configuredName()
 	}
-	d.app = "dev"
-	file, _, list, err := config.Load(filepath.Join(d.folder, defaultConfig), config.Process())
-	if err == nil && len(list) == 0 {
-		d.app = file.Node.App
-	}
+	d.configuration, err = d.readConfiguration()
+	return err
 }
 
 // prepare makes the topics and publishes what is in the folder.
@@ -156,7 +158,10 @@ func (d *dev) prepare(ctx context.Context) error {
 	if err := d.createTopics(ctx, nil); err != nil {
 		return err
 	}
-	return d.reload(ctx)
+	if err := d.reload(ctx); err != nil {
+		return err
+	}
+	return d.tellOfOthers(ctx)
 }
 
 func (d *dev) node(ctx context.Context) error {
@@ -185,7 +190,7 @@ Ctrl-C stops.
 `, d.cfg.Brokers[0], d.app, http, d.folder, d.data)
 }
 
-// watch publishes files when they change, until ctx ends.
+// watch publishes files when they change and counts what repeats, until ctx ends.
 func (d *dev) watch(ctx context.Context) error {
 	ticker := time.NewTicker(devLookEvery)
 	defer ticker.Stop()
@@ -198,6 +203,9 @@ func (d *dev) watch(ctx context.Context) error {
 		if err := d.reload(ctx); err != nil && ctx.Err() == nil {
 			// A file that vanished while it was read is looked at again.
 			d.log.Warn("the workflow files cannot be published", "reason", err.Error())
+		}
+		if err := errors.Join(d.tellOfConfiguration(), d.tellRepeats(time.Now())); err != nil {
+			return err
 		}
 	}
 }
@@ -219,34 +227,6 @@ func (d *dev) reload(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// tellOfChanges says what the files alone do not: that there is none yet, and
-// that one that is gone leaves its workflow in force.
-func (d *dev) tellOfChanges(files []definitionFile) error {
-	names := map[string]bool{}
-	for _, f := range files {
-		names[f.name] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(d.seen)) {
-		if names[name] {
-			continue
-		}
-		delete(d.seen, name)
-		if d.force[name] == "" { // it was wrong
-			continue
-		}
-		if _, err := fmt.Fprintf(d.stdout, "%s is gone: %s stays in force until the folder %s is removed\n", name, d.force[name], d.data); err != nil {
-			return err
-		}
-	}
-	if len(files) > 0 || d.empty {
-		d.empty = len(files) == 0
-		return nil
-	}
-	d.empty = true
-	_, err := fmt.Fprintf(d.stdout, "there is no workflow file (*.yaml) in %s yet: rondo init writes one\n", d.folder)
-	return err
 }
 
 // changed picks out the files that hold something else than last time, their
@@ -282,9 +262,15 @@ func (d *dev) publish(ctx context.Context, f definitionFile) error {
 	if err != nil {
 		return err
 	}
-	d.force[f.name] = done.Workflow + " version " + processor.VersionText(done.Version)
-	_, err = fmt.Fprintf(d.stdout, "%s is in force (%s)\n", d.force[f.name], f.name)
-	return err
+	return d.tellOfPublished(f.name, done)
+}
+
+// tellRepeats says how often what was told has happened since.
+func (d *dev) tellRepeats(now time.Time) error {
+	if d.person == nil {
+		return nil
+	}
+	return d.person.tellRepeats(now)
 }
 
 func (d *dev) createTopics(ctx context.Context, plans []*topology.Plan) error {

@@ -8,28 +8,31 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 )
 
 // personHandler writes events as one line for somebody who sits at a terminal: when,
 // what, where and what to do. It knows the events that such a person meets; of others
-// it writes the message with its fields.
+// it writes the message with its fields. What is told over and over is counted:
+// see tellRepeats.
 type personHandler struct {
 	level slog.Leveler
-	flags string         // that name the application to the operators' commands
-	with  []slog.Attr    // of all events
-	out   *guardedWriter // shared by all handlers made of this one
+	flags string       // that name the application to the operators' commands
+	with  []slog.Attr  // of all events
+	out   *personLines // shared by all handlers made of this one
 }
 
-// guardedWriter takes one line at a time.
-type guardedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
+// personLines takes one line at a time.
+type personLines struct {
+	mu      sync.Mutex
+	w       io.Writer
+	repeats map[string]*repeat // of what was told, by its cause; as many as definitions give causes
 }
 
 func newPersonHandler(w io.Writer, level slog.Leveler, flags string) *personHandler {
-	return &personHandler{level: level, flags: flags, out: &guardedWriter{w: w}}
+	return &personHandler{level: level, flags: flags, out: &personLines{w: w, repeats: map[string]*repeat{}}}
 }
 
 // Enabled is as of slog.Handler.
@@ -60,20 +63,27 @@ func (h *personHandler) Handle(_ context.Context, r slog.Record) error {
 		note(a)
 	}
 	r.Attrs(note)
-	line := fmt.Sprintf("%s  %s\n", r.Time.Format("15:04:05"), h.text(r.Message, fields, order))
 	h.out.mu.Lock()
 	defer h.out.mu.Unlock()
-	_, err := io.WriteString(h.out.w, line)
+	if h.out.counted(r.Time, r.Message, fields) {
+		return nil
+	}
+	return h.out.line(r.Time, h.text(r.Message, fields, order))
+}
+
+// line writes one; the caller holds the lock.
+func (o *personLines) line(at time.Time, text string) error {
+	_, err := fmt.Fprintf(o.w, "%s  %s\n", at.Format(time.TimeOnly), text)
 	return err
 }
 
 func (h *personHandler) text(message string, fields map[string]string, order []string) string {
 	switch {
-	case strings.HasPrefix(message, "incident"):
+	case isIncident(message):
 		return fmt.Sprintf("incident  %s stands still at %s: %s\n          mend its cause, then: rondo act retry %s",
 			fields["instance"], dash(fields["place"]), fields["text"], fields["instance"]+h.flags)
-	case message == "dead letter":
-		return fmt.Sprintf("dead letter  %s is not used (%s): %s\n          see: rondo dlq list%s", fields["record"], fields["reason"], fields["text"], h.flags)
+	case isDeadLetter(message):
+		return fmt.Sprintf("dead letter  %s is not used (%s): %s; see rondo dlq list%s", fields["record"], fields["reason"], fields["text"], h.flags)
 	}
 	var more []string
 	for _, key := range order {

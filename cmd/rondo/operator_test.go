@@ -462,8 +462,25 @@ func TestDevSaysWhatIsNotThere(t *testing.T) {
 	d.eventually(t, "the application has the configuration's name", func() bool {
 		return strings.Contains(d.stderr.String(), "\n  rondo instances list --app shop --brokers 127.0.0.1:")
 	})
+	says := func(want string) {
+		t.Helper()
+		d.eventually(t, "it says: "+want, func() bool { return strings.Contains(d.stdout.String(), want+"\n") })
+	}
+	write(t, dir+"/rondo.yaml", "app: shop\nbrokers: [localhost:9093]\n")
+	says("rondo.yaml has changed: nothing to do, for rondo dev takes only app from it")
+	write(t, dir+"/rondo.yaml", "app: store\nbrokers: [localhost:9093]\n")
+	says("rondo.yaml has changed: restart rondo dev to use app store in place of shop")
+	write(t, dir+"/rondo.yaml", "ap: store\n")
+	says("rondo.yaml is wrong now: rondo topics plan says what; the application stays shop")
+	write(t, dir+"/parcel.yaml", strings.Replace(parcelFile, "version: 1", "version: 2", 1))
+	says("parcel version 2 is in force (parcel.yaml)")
 	write(t, dir+"/parcel.yaml", parcelFile)
-	d.eventually(t, "the file is in force", func() bool { return strings.Contains(d.stdout.String(), "is in force (parcel.yaml)") })
+	says("parcel version 1 is published (parcel.yaml), but new instances begin with version 2, which is newer: give the file a version above it")
+	write(t, dir+"/parcel.yaml", strings.Replace(parcelFile, "workflow: parcel", "workflow: post", 1))
+	says("parcel.yaml holds post now: parcel version 1 stays in force beside it until the folder .rondo is removed")
+	says("post version 1 is in force (parcel.yaml)")
+	write(t, dir+"/parcel.yaml", parcelFile)
+	says("parcel.yaml holds parcel now: post version 1 stays in force beside it until the folder .rondo is removed")
 	if err := os.Remove(dir + "/parcel.yaml"); err != nil {
 		t.Fatal(err)
 	}
