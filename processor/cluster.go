@@ -202,6 +202,15 @@ func (c *cluster) fetchOffsets(ctx context.Context, inputs []input, stable bool)
 	if err != nil {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.group, err)
 	}
+	return c.committedOffsets(request, response, inputs)
+}
+
+// committedOffsets reads what the group's coordinator answers.
+func (c *cluster) committedOffsets(request *kmsg.OffsetFetchRequest, response *kmsg.OffsetFetchResponse, inputs []input) (map[input]committed, error) {
+	names := make(map[[16]byte]string) // a coordinator that does not know an id has no name for it
+	for _, topic := range request.Groups[0].Topics {
+		names[topic.TopicID] = topic.Topic
+	}
 	out := make(map[input]committed)
 	for _, group := range response.Groups {
 		if err := kerr.ErrorForCode(group.ErrorCode); err != nil {
@@ -210,7 +219,7 @@ func (c *cluster) fetchOffsets(ctx context.Context, inputs []input, stable bool)
 		for _, topic := range group.Topics {
 			for _, p := range topic.Partitions {
 				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-					return nil, fmt.Errorf("fetch offset of %s/%d for group %s: %w", topic.Topic, p.Partition, c.group, err)
+					return nil, fmt.Errorf("fetch offset of %s/%d for group %s: %w", cmp.Or(topic.Topic, names[topic.TopicID]), p.Partition, c.group, err)
 				}
 				if p.Offset < 0 {
 					continue

@@ -33,7 +33,8 @@ type membership struct {
 	mu       sync.Mutex // guards what follows; never held while a lane stops
 	owned    map[input]bool
 	lanes    map[int32]*runningLane
-	assigned bool // a member of the group
+	assigned bool   // a member of the group
+	apart    string // why it is none, as the client has found out; "" if it has not
 	leaving  bool
 }
 
@@ -65,6 +66,7 @@ func joinGroup(ctx context.Context, s *shared) (*membership, error) {
 		kgo.RebalanceTimeout(max(s.config.SessionTimeout, 3*stopGrace)),
 		kgo.HeartbeatInterval(min(heartbeatInterval, s.config.SessionTimeout/3)),
 		kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.WithHooks(m),
 		kgo.OnPartitionsAssigned(func(_ context.Context, client *kgo.Client, added map[string][]int32) { m.gain(client, added) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { m.lose(gone) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { m.expelled(gone) }),
@@ -85,7 +87,7 @@ func (m *membership) gain(client *kgo.Client, added map[string][]int32) {
 	id, generation := client.GroupMetadata()
 	member := Member{ID: id, Generation: generation}
 	m.mu.Lock()
-	m.assigned = true
+	m.assigned, m.apart = true, ""
 	for topic, partitions := range added {
 		for _, p := range partitions {
 			m.owned[input{topic, p}] = true
@@ -124,6 +126,19 @@ func (m *membership) expelled(gone map[string][]int32) {
 	m.assigned = false
 	m.mu.Unlock()
 	m.lose(gone)
+}
+
+// OnGroupManageError is told by the client why the place in the group is lost, or
+// could not be had: no coordinator answers, the session timed out. It tries again
+// by itself, which is logged once.
+func (m *membership) OnGroupManageError(err error) {
+	m.mu.Lock()
+	known, leaving := m.apart != "", m.leaving
+	m.apart = err.Error()
+	m.mu.Unlock()
+	if !known && !leaving {
+		m.log.Warn("out of the group; it is joined again as soon as that is possible", "reason", err.Error())
+	}
 }
 
 // changedLanes returns the running lanes whose inputs are no longer what is
@@ -252,6 +267,9 @@ func (m *membership) status() Status {
 	s := Status{Live: true, Ready: m.assigned}
 	if !m.assigned {
 		s.Reason = "waiting for the group's assignment"
+		if m.apart != "" {
+			s.Reason += ": " + m.apart
+		}
 	}
 	s.Partitions.Owned = len(m.lanes)
 	now := m.shared.clock()

@@ -83,6 +83,9 @@ func (n *Node) Run(ctx context.Context) error {
 	config := n.store
 	config.Dir, config.Log = n.config.DataDir, n.log
 	store, err := statestore.Open(config)
+	if folder, ok := errors.AsType[*statestore.FolderError](err); ok {
+		return &FieldError{"data-dir", folder.Error()}
+	}
 	if err != nil {
 		return err
 	}

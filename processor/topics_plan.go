@@ -253,7 +253,7 @@ func (p TopicPlan) refusal(cfg Config) error {
 	}
 	for _, f := range p.Findings {
 		if names := topics[f.Text]; len(names) > 0 {
-			problems = append(problems, strings.Join(names, ", ")+": "+f.Text)
+			problems = append(problems, strings.Join(names, ", ")+": "+ofMany(len(names), f.Text))
 			delete(topics, f.Text)
 		}
 	}
@@ -261,6 +261,14 @@ func (p TopicPlan) refusal(cfg Config) error {
 		return nil
 	}
 	return refuse(TopicsWrong, nil, "%s", strings.Join(problems, "; "))
+}
+
+// ofMany is what is wrong with one topic, said of several.
+func ofMany(topics int, text string) string {
+	if rest, ok := strings.CutPrefix(text, "has "); ok && topics > 1 {
+		return "have " + rest
+	}
+	return text
 }
 
 func missingText(missing []Topic, command string) string {

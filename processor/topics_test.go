@@ -118,7 +118,7 @@ func TestVerifyRefusesAnotherNumberOfPartitions(t *testing.T) {
 		applyTopics(t, cfg, cluster, cfg.Topics(nil))
 		cfg.Partitions = 8
 		err := cfg.VerifyTopics(shortly(t), cluster.Client(t), nil)
-		wantRefusal(t, err, TopicsWrong, fmt.Sprintf("%[1]s.inbox, %[1]s.changelog, %[1]s.history, %[1]s.dead-letters", cfg.App)+": has 4 partitions, the configuration says 8: "+
+		wantRefusal(t, err, TopicsWrong, fmt.Sprintf("%[1]s.inbox, %[1]s.changelog, %[1]s.history, %[1]s.dead-letters", cfg.App)+": have 4 partitions, the configuration says 8: "+
 			"the number is fixed when the application is made, for it decides where each instance lives; set partitions: 4")
 	})
 }

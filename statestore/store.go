@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -107,16 +109,30 @@ func openLocked(config Config) (*Store, error) {
 	return s, nil
 }
 
+// FolderError is a folder in which this process can have no store: it may not
+// write there, or another process has it.
+type FolderError struct {
+	Dir, Text string
+	Err       error
+}
+
+func (e *FolderError) Error() string { return fmt.Sprintf("%s %s (%v)", e.Dir, e.Text, e.Err) }
+
+func (e *FolderError) Unwrap() error { return e.Err }
+
 // lockFolder keeps other processes out, also while a damaged store is replaced.
 func lockFolder(config Config) (io.Closer, error) {
 	if err := config.FS.MkdirAll(config.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the folder of the local state: %w", err)
+		return nil, &FolderError{config.Dir, "cannot be made: give this node a data-dir that its user may write", err}
 	}
 	lock, err := pebble.LockDirectory(config.Dir, config.FS)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return nil, &FolderError{config.Dir, "cannot be written: give this node a data-dir that its user may write", err}
+	}
 	if err != nil {
 		written, unread := readText(config.FS, holderPath(config))
-		return nil, fmt.Errorf("%s is in use by %s: stop it, or give this node a data-dir of its own (%w)",
-			config.Dir, holder.Of([]byte(written), unread), err)
+		used := fmt.Sprintf("is in use by %s: stop it, or give this node a data-dir of its own", holder.Of([]byte(written), unread))
+		return nil, &FolderError{config.Dir, used, err}
 	}
 	if err := writeText(config.FS, holderPath(config), holder.Text()); err != nil {
 		config.Log.Debug("who finds the folder locked will not know by whom", "dir", config.Dir, "error", err.Error())

@@ -3,13 +3,16 @@ package statestore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 func entry(value string, due int64) Entry { return Entry{Value: []byte(value), Due: due} }
@@ -228,6 +231,37 @@ func TestStoreInUseIsNotOpenedAgain(t *testing.T) {
 	if !strings.HasPrefix(err.Error(), fmt.Sprintf("%s is in use by process %d (statestore.test), since ", dir, os.Getpid())) ||
 		!strings.Contains(err.Error(), "stop it, or give this node a data-dir of its own") {
 		t.Errorf("the message does not say it: %v", err)
+	}
+}
+
+func TestStoreSaysThatItsFolderCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	locked := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpLock {
+			return &fs.PathError{Op: "open", Path: op.Path, Err: fs.ErrPermission}
+		}
+		return nil
+	}))
+	for _, c := range []struct {
+		config Config
+		want   string
+	}{
+		{Config{Dir: file}, file + " cannot be made: give this node a data-dir that its user may write ("},
+		{Config{Dir: "data", FS: locked}, "data cannot be written: give this node a data-dir that its user may write (open data"},
+	} {
+		s, err := Open(c.config)
+		if err == nil {
+			mustClose(t, s)
+			t.Fatal("it was opened")
+		}
+		var folder *FolderError
+		if !errors.As(err, &folder) || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("got %v, want %s…", err, c.want)
+		}
 	}
 }
 
