@@ -55,11 +55,17 @@ func TestTopicsPlanApplyAndDeploy(t *testing.T) {
 		}
 
 		r = rondo(t, "deploy", "parcel.yaml")
-		if r.code != exitTopics || said(r.stderr) != "rondo: 3 topics are missing (APP.commands, APP.events, APP.orders): create them with rondo topics apply\n" {
+		if r.code != exitTopics || said(r.stderr) != "rondo: 3 topics are missing (APP.commands, APP.events, APP.orders): create them with rondo topics apply parcel.yaml\n" {
 			t.Errorf("deploy without topics: %+v", r)
 		}
-		appendTo(t, "rondo.yaml", "definitions: parcel.yaml\n")
-		if r = rondo(t, "topics", "apply", "--yes"); r.code != exitDone || strings.Count(r.stdout, "created") != 3 {
+		if r = rondo(t, "topics", "plan"); r.code != exitDone {
+			t.Errorf("plan of what the configuration names: %+v", r)
+		}
+		if r = rondo(t, "topics", "plan", "parcel.yaml"); r.code != exitTopics || !strings.HasSuffix(r.stdout, "3 topics to create: rondo topics apply parcel.yaml\n") {
+			t.Errorf("plan with the file: %+v", r)
+		}
+		rondo(t, "topics", "plan", "nowhere.yaml").want(t, exitUsage, "rondo: there is no file or folder nowhere.yaml: name a workflow file (YAML), or a folder with some")
+		if r = rondo(t, "topics", "apply", "--yes", "parcel.yaml"); r.code != exitDone || strings.Count(r.stdout, "created") != 3 {
 			t.Errorf("apply of the messages' topics: %+v", r)
 		}
 		if r = rondo(t, "deploy", "parcel.yaml"); r.code != exitDone || r.stdout != "parcel version 1: deployed\n" {

@@ -40,6 +40,7 @@ another content needs another version.`,
 		if err != nil {
 			return err
 		}
+		file.Node.TopicsCommand = topicsCommandFor(file.Node, args)
 		ctx, cancel := context.WithTimeout(cmd.Context(), commandPatience)
 		defer cancel()
 		published, err := deploy(ctx, file.Node, args, cmd.ErrOrStderr())

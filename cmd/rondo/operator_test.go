@@ -509,9 +509,13 @@ func TestHintsNameTheConfigurationThatWasGiven(t *testing.T) {
 		t.Fatal(err)
 	}
 	appendTo(t, "other.yaml", "definitions: parcel.yaml\n")
-	for _, command := range []string{"deploy parcel.yaml", "serve --log-level error", "topics plan"} {
+	for command, want := range map[string]string{
+		"deploy parcel.yaml":      "rondo topics apply --config other.yaml parcel.yaml",
+		"serve --log-level error": "rondo topics apply --config other.yaml",
+		"topics plan":             "rondo topics apply --config other.yaml",
+	} {
 		r := rondo(t, append(strings.Fields(command), "--config", "other.yaml")...)
-		if r.code != exitTopics || !strings.Contains(r.stdout+r.stderr, "rondo topics apply --config other.yaml\n") {
+		if r.code != exitTopics || !strings.Contains(r.stdout+r.stderr, want+"\n") {
 			t.Errorf("%s: %+v", command, r)
 		}
 	}

@@ -26,23 +26,23 @@ func newTopics() *cobra.Command {
 
 func newTopicsPlan() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "plan",
+		Use:   "plan [FILE…]",
 		Short: "Show which topics are missing or not as they should be; change nothing",
 		Long: `Show the topics that the application needs: its own, and those of the messages
-of its definitions, deployed or named in the configuration.
+of its definitions: deployed, named in the configuration, or here as FILE, such as
+one that is to be deployed.
 
 Exit code 4 says that a topic is missing or that a node would not start with it.`,
 		Example: `  rondo topics plan
   rondo topics plan --config rondo.yaml -o json`,
-		Args: noArguments,
 	}
 	name := configFlag(cmd)
 	output := outputFlag(cmd, "form of the plan: text or json")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkOutput(*output); err != nil {
 			return err
 		}
-		return withTopics(cmd, *name, func(_ context.Context, t topicsCommand) error {
+		return withTopics(cmd, *name, args, func(_ context.Context, t topicsCommand) error {
 			if err := showPlan(cmd.OutOrStdout(), *output, t); err != nil {
 				return err
 			}
@@ -57,20 +57,20 @@ Exit code 4 says that a topic is missing or that a node would not start with it.
 
 func newTopicsApply() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "apply",
+		Use:   "apply [FILE…]",
 		Short: "Create the topics that are missing; change none that exists",
 		Long: `Create the topics that are missing. What exists is never changed: neither its
-number of partitions, which decides where instances live, nor its settings.
+number of partitions, which decides where instances live, nor its settings. FILE is
+a workflow file, or a folder, whose topics are needed besides.
 
 On a terminal it shows the plan and asks; elsewhere it needs --yes.`,
 		Example: `  rondo topics apply
   rondo topics apply --config rondo.yaml --yes`,
-		Args: noArguments,
 	}
 	name := configFlag(cmd)
 	yes := cmd.Flags().BoolP("yes", "y", false, "create without asking")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withTopics(cmd, *name, func(ctx context.Context, t topicsCommand) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return withTopics(cmd, *name, args, func(ctx context.Context, t topicsCommand) error {
 			return t.apply(ctx, cmd, *yes)
 		})
 	}
@@ -84,8 +84,9 @@ type topicsCommand struct {
 	plan   processor.TopicPlan
 }
 
-// withTopics compares the topics and hands the result to do.
-func withTopics(cmd *cobra.Command, configName string, do func(context.Context, topicsCommand) error) error {
+// withTopics compares the topics, those of further workflow files included, and
+// hands the result to do.
+func withTopics(cmd *cobra.Command, configName string, further []string, do func(context.Context, topicsCommand) error) error {
 	file, err := loadConfig(configName, cmd.ErrOrStderr())
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func withTopics(cmd *cobra.Command, configName string, do func(context.Context, 
 	if _, err := processor.CheckCluster(ctx, file.Node); err != nil {
 		return err
 	}
-	plans, err := plansOf(ctx, file, cmd.ErrOrStderr())
+	plans, err := plansOf(ctx, file, further, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -104,6 +105,7 @@ func withTopics(cmd *cobra.Command, configName string, do func(context.Context, 
 		return err
 	}
 	defer client.Close()
+	file.Node.TopicsCommand = topicsCommandFor(file.Node, further)
 	plan, err := processor.PlanTopics(ctx, file.Node, client, file.Node.Topics(plans))
 	if err != nil {
 		return err
@@ -111,9 +113,15 @@ func withTopics(cmd *cobra.Command, configName string, do func(context.Context, 
 	return do(ctx, topicsCommand{file.Node, client, plan})
 }
 
-// plansOf compiles the definitions that are deployed and those that the
-// configuration names. Their schemas do not matter here.
-func plansOf(ctx context.Context, file *config.File, stderr io.Writer) ([]*topology.Plan, error) {
+// topicsCommandFor is what creates the topics of workflow files that the
+// configuration need not name.
+func topicsCommandFor(cfg processor.Config, files []string) string {
+	return strings.Join(append([]string{cmp.Or(cfg.TopicsCommand, "rondo topics apply")}, files...), " ")
+}
+
+// plansOf compiles the definitions that are deployed, those that the
+// configuration names, and further ones. Their schemas do not matter here.
+func plansOf(ctx context.Context, file *config.File, further []string, stderr io.Writer) ([]*topology.Plan, error) {
 	defs, err := processor.DeployedDefinitions(ctx, file.Node)
 	if err != nil {
 		return nil, err
@@ -122,6 +130,11 @@ func plansOf(ctx context.Context, file *config.File, stderr io.Writer) ([]*topol
 	if err != nil {
 		return nil, usagef("definitions of the configuration: %w", err)
 	}
+	more, err := readDefinitions(further)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	files = append(files, more...)
 	wrong, err := showFindings(stderr, files)
 	if err != nil {
 		return nil, err
@@ -252,7 +265,7 @@ func showPlan(w io.Writer, output string, t topicsCommand) error {
 		return err
 	}
 	if n := len(p.Missing); n > 0 {
-		_, err := fmt.Fprintf(w, "\n%s to create: %s\n", countTopics(n), cmp.Or(t.cfg.TopicsCommand, "rondo topics apply"))
+		_, err := fmt.Fprintf(w, "\n%s to create: %s\n", countTopics(n), t.cfg.TopicsCommand)
 		return err
 	}
 	return nil
