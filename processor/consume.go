@@ -11,6 +11,7 @@ import (
 
 	"rondo/schemas"
 	"rondo/topology"
+	"rondo/topology/value"
 )
 
 // consume decides one record of an input, or passes over it.
@@ -548,10 +549,11 @@ func (b *batch) migrationTarget(ctx context.Context, message schemas.Inbox, reco
 }
 
 func (b *batch) noVersion(message schemas.Inbox) *topology.DeadLetter {
-	return &topology.DeadLetter{
-		Reason: "act-refused",
-		Text:   fmt.Sprintf("the instance %s cannot move to version %v: no such version of %s is deployed", message.Address(), message.Act.Data, message.Workflow),
+	text := fmt.Sprintf("it is told %s, which is no version", value.Format(message.Act.Data))
+	if version, isWhole := message.Act.Data.(int64); isWhole {
+		text = NoVersion(message.Workflow, int(version), b.tenure.lane.shared.catalog.versions(message.Workflow))
 	}
+	return &topology.DeadLetter{Reason: "act-refused", Text: fmt.Sprintf("the instance %s cannot move: %s", message.Address(), text)}
 }
 
 // fire decides the timers of one instance that are due.

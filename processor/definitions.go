@@ -3,6 +3,7 @@ package processor
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,23 @@ func VersionText(version int) string {
 		return strconv.Itoa(version)
 	}
 	return fmt.Sprintf("%d+dev.%d", version%devStep, version/devStep)
+}
+
+// NoVersion says that a version of a workflow is not deployed, and which are there.
+func NoVersion(workflow string, version int, there []int) string {
+	if len(there) == 0 {
+		return fmt.Sprintf("version %s of %s is not deployed, nor any other", VersionText(version), workflow)
+	}
+	there = slices.SortedFunc(slices.Values(there), compareVersions)
+	var names []string
+	for _, v := range there {
+		names = append(names, VersionText(v))
+	}
+	are := "there are "
+	if len(names) == 1 {
+		are = "there is "
+	}
+	return fmt.Sprintf("version %s of %s is not deployed: %s%s", VersionText(version), workflow, are, strings.Join(names, ", "))
 }
 
 // compareVersions orders versions from old to new: 1, 1+dev.1, 1+dev.2, 2.

@@ -290,6 +290,17 @@ func (c *Catalog) Plan(workflow string, version int) (*topology.Plan, bool) {
 	return p, ok
 }
 
+// versions are those of a workflow that this node can use.
+func (c *Catalog) versions(workflow string) []int {
+	var out []int
+	for _, plan := range c.set.Load().all {
+		if def := plan.Definition(); def.Name == workflow {
+			out = append(out, def.Version)
+		}
+	}
+	return out
+}
+
 // Newest returns the plan by which new instances of a workflow begin. It is
 // false for a workflow that is not deployed, and for one whose newest version
 // this node cannot use.

@@ -71,7 +71,7 @@ func TestMigrationWaitsForAVersionThatIsBeingDeployed(t *testing.T) {
 		t.Errorf("it did not move: %s", describe(end))
 	}
 	a.act("job", "j-1", topology.Act{Kind: topology.ActMigrate, Data: int64(9), Principal: "test"})
-	if letter := dead.next(1)[0]; !strings.Contains(header(letter, "__rondo.errors.message"), "no such version of job is deployed") {
+	if letter := dead.next(1)[0]; !strings.Contains(header(letter, "__rondo.errors.message"), " of job is not deployed: there ") {
 		t.Errorf("dead letter: %s", describe(letter))
 	}
 }

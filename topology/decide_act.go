@@ -3,7 +3,9 @@ package topology
 import (
 	"fmt"
 	"slices"
+	"strings"
 
+	"rondo/topology/diag"
 	"rondo/topology/value"
 )
 
@@ -201,8 +203,8 @@ func (p *pass) decideAgain(input *Kept) {
 	p.inst.Steps = 0
 	p.fromQueue = true
 	switch {
-	case len(p.inst.Branches) == 0 && (input.Event != nil || input.Letter != nil):
-		p.inst = nil
+	case p.hasNotBegun(input):
+		p.inst, p.given = nil, p.inst.Vars
 		p.considerKept(input)
 	case input.Event != nil || input.Letter != nil:
 		p.considerKept(input)
@@ -216,6 +218,12 @@ func (p *pass) decideAgain(input *Kept) {
 	if p.out.Outcome != Dead {
 		p.out.Outcome = Acted
 	}
+}
+
+// hasNotBegun reports whether input was to begin the instance, and could not: there
+// is nothing of it but what an operator has set.
+func (p *pass) hasNotBegun(input *Kept) bool {
+	return len(p.inst.Branches) == 0 && (input.Event != nil || input.Letter != nil)
 }
 
 // retryCompensation sends a compensation that has failed again, with the same
@@ -257,15 +265,8 @@ func (p *pass) actSet(a *Act) {
 		return
 	}
 	for name, v := range data.All() {
-		switch size, limit := value.Size(v), p.plan.options.Limits.Variable; {
-		case !slices.Contains(p.plan.vars, name):
-			p.refuse("has no variable %q", name)
-			return
-		case p.correlates(name, v) != nil:
-			p.refuse("is not changed: %s", p.correlates(name, v).Text)
-			return
-		case size > limit:
-			p.refuse("cannot take the variable %s: it has %d bytes, and the limit is %d", name, size, limit)
+		if why := p.cannotSet(name, v); why != "" {
+			p.refuse("%s", why)
 			return
 		}
 	}
@@ -283,4 +284,47 @@ func (p *pass) actSet(a *Act) {
 	if !inst.Status.Stopped() {
 		p.toRest()
 	}
+}
+
+// cannotSet says why an operator cannot give a variable a value; "" if that can be
+// done.
+func (p *pass) cannotSet(name string, v value.Value) string {
+	if !slices.Contains(p.plan.vars, name) {
+		return p.plan.NoVariable(name)
+	}
+	if p.startSets(name) {
+		return fmt.Sprintf("has not begun, and its `start` sets %s itself when that is decided again: deploy a version that does not and migrate to it, or skip", name)
+	}
+	if fault := p.correlates(name, v); fault != nil {
+		return "is not changed: " + fault.Text
+	}
+	if size, limit := value.Size(v), p.plan.options.Limits.Variable; size > limit {
+		return fmt.Sprintf("cannot take the variable %s: it has %d bytes, and the limit is %d", name, size, limit)
+	}
+	return ""
+}
+
+// startSets reports whether the instance has not begun and what is to begin it sets a
+// variable, so that no other value could come through. Where the start itself has
+// failed it can be skipped, and what it sets be set by hand.
+func (p *pass) startSets(name string) bool {
+	incident := p.inst.Incident
+	if incident == nil || incident.Input == nil || !p.hasNotBegun(incident.Input) {
+		return false
+	}
+	start, _ := p.startOf(incident.Input)
+	return start != nil && start.place != incident.Place && slices.ContainsFunc(start.set, func(a assignment) bool { return a.name == name })
+}
+
+// NoVariable says that the workflow does not have a variable, and which it has, as in
+// "has no variable "crad": did you mean card?".
+func (p *Plan) NoVariable(name string) string {
+	text := fmt.Sprintf("has no variable %q", name)
+	if meant, ok := diag.Suggest(name, p.vars); ok {
+		return text + ": did you mean " + meant + "?"
+	}
+	if len(p.vars) == 0 {
+		return text + ": its workflow sets none"
+	}
+	return text + ": those of its workflow are " + strings.Join(p.vars, ", ")
 }

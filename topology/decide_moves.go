@@ -478,6 +478,7 @@ func (p *pass) newborn(k *Kept, former *Instance) *Instance {
 		Started:  p.at,
 		At:       p.at,
 		Parents:  k.parents(),
+		Vars:     p.given,
 	}
 	inst.Queue, inst.Starts = former.inherited()
 	return inst

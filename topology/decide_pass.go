@@ -40,6 +40,7 @@ type pass struct {
 	fromQueue bool        // the event was queued, and is not to be queued again
 	itsTurn   bool        // the event is the start message that has waited longest
 	began     bool        // the instance began in this pass
+	given     *value.Map  // what an operator has set before it began; nil: nothing
 
 	broken *Incident // a fault that nobody names: nothing of this pass stands
 	ending bool      // the instance ends: what steps leave behind matters no more

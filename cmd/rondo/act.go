@@ -29,9 +29,10 @@ the node that owns the instance decides it, and it becomes part of the history.
   resume      go on; --shift moves relative timers by the length of the stop
   retry       of an incident: decide its input again, with the newest variables
   skip        of an incident: take the step as done
-  fail        of an incident: raise an error there; --data is its name, or
-              {"name":…, "message":…, "data":…}
-  set         set variables: --data '{"card":"c-2"}'
+  fail        of an incident: raise an error there, as raise does; --data is its
+              name (failed without it), or {"name":…, "message":…, "data":…}
+  set         set variables: --data '{"card":"c-2"}'; of an incident then retry.
+              Variables that the retried start sets itself are refused
   jump        go on at --step
   migrate     move to version --to
 

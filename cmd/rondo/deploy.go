@@ -31,9 +31,10 @@ another content needs another version.`,
 		Args: someFiles,
 	}
 	name := configFlag(cmd)
-	output := outputFlag(cmd, "form of the result: text or json")
+	form := jsonFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkOutput(*output); err != nil {
+		asJSON, err := form()
+		if err != nil {
 			return err
 		}
 		file, err := loadConfig(*name, cmd.ErrOrStderr())
@@ -47,7 +48,7 @@ another content needs another version.`,
 		if err != nil {
 			return err
 		}
-		return showPublished(cmd.OutOrStdout(), *output, published)
+		return showPublished(cmd.OutOrStdout(), asJSON, published)
 	}
 	return cmd
 }
@@ -88,8 +89,8 @@ type deployedVersion struct {
 	New      bool   `json:"new"`
 }
 
-func showPublished(w io.Writer, output string, published []processor.Published) error {
-	if output == "json" {
+func showPublished(w io.Writer, asJSON bool, published []processor.Published) error {
+	if asJSON {
 		out := []deployedVersion{}
 		for _, p := range published {
 			out = append(out, deployedVersion{p.Workflow, processor.VersionText(p.Version), p.New})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"rondo/internal/audit"
 	"rondo/processor"
 )
 
@@ -81,6 +82,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &definition):
 		return exitDefinition
+	case errors.Is(err, audit.ErrNoTopic):
+		return exitTopics
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	}

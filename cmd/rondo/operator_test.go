@@ -130,13 +130,18 @@ func TestAnActThatCannotBeDoneIsSaidAndChangesNothing(t *testing.T) {
 		{"act jump parcel/nobody --step parcel", exitFailed, "rondo: there is no instance parcel/nobody: it never began, or ended and is kept no more"},
 		{"act jump --workflow parcel --key o-1", exitUsage, "rondo: jump needs the step to go to: --step NAME"},
 		{"act set --workflow parcel --key o-1 --data 3", exitUsage, "rondo: set needs the variables as --data, such as --data '{\"card\":\"c-2\"}'"},
+		{`act set parcel/o-1 --data {"trise":2}`, exitFailed, `rondo: parcel version 1 has no variable "trise": did you mean tries?`},
+		{`act set parcel/o-1 --data {"x":2}`, exitFailed, `rondo: parcel version 1 has no variable "x": those of its workflow are order, tries`},
+		{"act migrate parcel/o-1 --to 7", exitFailed, "rondo: version 7 of parcel is not deployed: there is 1"},
 		{"act pause --workflow parcel --key o-1 --shift", exitUsage, "rondo: --shift belongs to resume"},
 		{"act cancel --workflow parsel --key o-1", exitFailed, "rondo: no workflow parsel is deployed: did you mean parcel?"},
 		{"act cancel --workflow parcel --key nobody", exitFailed, "rondo: refused: there is no instance parcel/nobody to cancel (no-instance)"},
 		{"instances show parcel/nobody", exitFailed, "rondo: there is no instance parcel/nobody: it never began, or ended and is kept no more; rondo history shows what is known"},
 		{"history parcel/nobody", exitFailed, "rondo: the history knows nothing of parcel/nobody: rondo instances list shows what there is"},
 		{"instances list --status runing", exitUsage, "rondo: --status runing is not known: choose one of expected, running, compensating, paused, incident, completed, failed, cancelled, terminated"},
-		{"instances list --app elsewhere", exitFailed, "rondo: read topic elsewhere.changelog: topic elsewhere.changelog does not exist: is this the right application? rondo topics plan shows what there is"},
+		{"act pause parcel/o-1 --app elsewhere", exitFailed, "rondo: no workflow is deployed in application elsewhere"},
+		{"history parcel/o-1 --app elsewhere", exitTopics, "rondo: topic elsewhere.inbox does not exist: is this the right application? rondo topics plan shows what there is"},
+		{"instances list --app elsewhere", exitTopics, "rondo: read topic elsewhere.changelog: topic elsewhere.changelog does not exist: is this the right application? rondo topics plan shows what there is"},
 	} {
 		t.Run(tc.args, func(t *testing.T) {
 			rondo(t, strings.Fields(tc.args)...).want(t, tc.code, tc.want)
@@ -543,7 +548,7 @@ func TestMigrateSaysWhoCanMove(t *testing.T) {
 		t.Errorf("to version 3: %+v", r)
 	}
 	for args, want := range map[string]string{
-		"migrate parcel --to 9":                "rondo: version 9 is not deployed: there are 1, 2, 3",
+		"migrate parcel --to 9":                "rondo: version 9 of parcel is not deployed: there are 1, 2, 3",
 		"migrate parsel --to 2":                "rondo: no workflow parsel is deployed: did you mean parcel?",
 		"migrate parcel":                       "rondo: rondo migrate needs the version to move to: --to N",
 		"migrate":                              "rondo: rondo migrate needs one WORKFLOW: see rondo migrate --help",
@@ -569,7 +574,7 @@ func TestMigrateSaysWhoCanMove(t *testing.T) {
 	move := func(to string) result {
 		return rondo(t, "act", "migrate", "--workflow", "parcel", "--key", "o-1", "--to", to)
 	}
-	if r := move("9"); r.code != exitFailed || !strings.Contains(r.stderr, "refused: the instance parcel/o-1 cannot move to version 9: no such version of parcel is deployed (act-refused)") {
+	if r := move("9"); r.code != exitFailed || !strings.Contains(r.stderr, "rondo: version 9 of parcel is not deployed: there are 1, 2, 3") {
 		t.Errorf("to a version that is not there: %+v", r)
 	}
 	if r := move("3"); r.code != exitFailed || !strings.Contains(r.stderr, "version 3 has no step parcel") {

@@ -167,11 +167,39 @@ func CheckWorkflow(ctx context.Context, cfg processor.Config, name string) error
 }
 
 // CheckTarget refuses a jump to a step that the instance's version does not have in
-// its top list: nothing needs to be sent to know that.
+// its top list, a variable that it does not have, and a version that is not deployed:
+// nothing needs to be sent to know that.
 func CheckTarget(ctx context.Context, cfg processor.Config, o Order) error {
-	if o.Act.Kind != Jump {
+	switch o.Act.Kind {
+	case Migrate:
+		return checkVersion(ctx, cfg, o)
+	case Jump, Set:
+		return checkNames(ctx, cfg, o)
+	}
+	return nil
+}
+
+// checkVersion refuses a version that is not deployed, and says which are.
+func checkVersion(ctx context.Context, cfg processor.Config, o Order) error {
+	defs, err := processor.DeployedDefinitions(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	var there []int
+	for _, def := range defs {
+		if def.Name == o.Workflow {
+			there = append(there, def.Version)
+		}
+	}
+	version, _ := o.Act.Data.(int64)
+	if slices.Contains(there, int(version)) {
 		return nil
 	}
+	return errors.New(processor.NoVersion(o.Workflow, int(version), there))
+}
+
+// checkNames refuses a step or variables that the instance's version does not have.
+func checkNames(ctx context.Context, cfg processor.Config, o Order) error {
 	instance, err := audit.Instance(ctx, cfg, o.Address())
 	if err != nil {
 		return err
@@ -184,11 +212,30 @@ func CheckTarget(ctx context.Context, cfg processor.Config, o Order) error {
 		return err
 	}
 	for _, def := range defs {
-		if def.Name == o.Workflow && def.Version == instance.Version {
-			return checkStep(def, o.Act.Step)
+		if def.Name != o.Workflow || def.Version != instance.Version {
+			continue
 		}
+		if o.Act.Kind == Set {
+			return checkVariables(cfg, def, o.Act.Data)
+		}
+		return checkStep(def, o.Act.Step)
 	}
 	return nil // the node that owns the instance may know the version all the same
+}
+
+// checkVariables says what is wrong with variables to set.
+func checkVariables(cfg processor.Config, def *topology.Definition, data value.Value) error {
+	plan, _ := topology.Compile(def, cfg.PlanOptions())
+	variables, isMap := data.(*value.Map)
+	if plan == nil || !isMap {
+		return nil // the node that owns the instance says what is wrong
+	}
+	for name := range variables.All() {
+		if !slices.Contains(plan.Variables(), name) {
+			return fmt.Errorf("%s version %s %s", def.Name, processor.VersionText(def.Version), plan.NoVariable(name))
+		}
+	}
+	return nil
 }
 
 // checkStep says what is wrong with a step to jump to.

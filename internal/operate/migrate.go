@@ -2,7 +2,9 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -92,12 +94,11 @@ func (p Plans) Version(version int) (*topology.Plan, error) {
 	if plan := p[version]; plan != nil {
 		return plan, nil
 	}
-	var there []string
-	for v := range p {
-		there = append(there, processor.VersionText(v))
+	workflow := ""
+	for _, plan := range p {
+		workflow = plan.Definition().Name
 	}
-	slices.Sort(there)
-	return nil, fmt.Errorf("version %s is not deployed: there are %s", processor.VersionText(version), strings.Join(there, ", "))
+	return nil, errors.New(processor.NoVersion(workflow, version, slices.Collect(maps.Keys(p))))
 }
 
 // Judge says of each living instance of the target's workflow that keep lets
