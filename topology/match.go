@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/cockroachdb/apd/v3"
+
 	"rondo/topology/value"
 )
 
@@ -138,13 +140,16 @@ func tooManyCopies(m *message, keys int, r *Record) *DeadLetter {
 		m.Name, keys, size, copiesAtOnce)}
 }
 
-// keyText is a value as a record key: text, or a whole number.
+// keyText is a value as a record key: text, or a whole number, also one of JSON that is
+// beyond 64 bits and so a decimal.
 func keyText(v value.Value) (string, bool) {
 	switch v := v.(type) {
 	case string:
 		return v, true
 	case int64:
 		return strconv.FormatInt(v, 10), true
+	case *apd.Decimal:
+		return value.WideWhole(v)
 	}
 	return "", false
 }

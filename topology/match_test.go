@@ -77,6 +77,15 @@ func TestIDThatIsLongerThanAKeyIsRefused(t *testing.T) {
 	}
 }
 
+func decimalOf(t *testing.T, text string) value.Value {
+	t.Helper()
+	d, err := value.ParseDecimal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
 // The last row of the table of values: what a record key may be made of.
 func TestKeyIsTextOrAWholeNumberAndNothingElse(t *testing.T) {
 	def, found := Parse("test.yaml", []byte("workflow: w\nversion: 1\nmessages:\n  A: {topic: a, key: event.k}\n"+
@@ -96,20 +105,23 @@ func TestKeyIsTextOrAWholeNumberAndNothingElse(t *testing.T) {
 		key  value.Value
 		want string // the key, or the dead letter's reason
 	}{
-		"text":          {"o-1", "o-1"},
-		"uuid":          {"30313233-3435-3637-3839-616263646566", "30313233-3435-3637-3839-616263646566"},
-		"number":        {int64(-7), "-7"},
-		"a list of one": {[]any{"o-1", "o-1"}, "o-1"},
-		"null":          {nil, "no-key"},
-		"empty":         {"", "no-key"},
-		"double":        {7.0, "no-key"},
-		"bool":          {true, "no-key"},
-		"map":           {value.MapOf(nil), "no-key"},
-		"bytes":         {[]byte("o-1"), "no-key"},
-		"empty list":    {[]any{}, "no-key"},
-		"512 bytes":     {strings.Repeat("x", 512), strings.Repeat("x", 512)},
-		"513 bytes":     {strings.Repeat("x", 513), "key-too-long"},
-		"1,001 keys":    {many, "too-many-keys"},
+		"text":           {"o-1", "o-1"},
+		"uuid":           {"30313233-3435-3637-3839-616263646566", "30313233-3435-3637-3839-616263646566"},
+		"number":         {int64(-7), "-7"},
+		"beyond 64 bits": {decimalOf(t, "12345678901234567890"), "12345678901234567890"},
+		"decimal":        {decimalOf(t, "5.00"), "no-key"},
+		"with fraction":  {decimalOf(t, "12345678901234567890.5"), "no-key"},
+		"a list of one":  {[]any{"o-1", "o-1"}, "o-1"},
+		"null":           {nil, "no-key"},
+		"empty":          {"", "no-key"},
+		"double":         {7.0, "no-key"},
+		"bool":           {true, "no-key"},
+		"map":            {value.MapOf(nil), "no-key"},
+		"bytes":          {[]byte("o-1"), "no-key"},
+		"empty list":     {[]any{}, "no-key"},
+		"512 bytes":      {strings.Repeat("x", 512), strings.Repeat("x", 512)},
+		"513 bytes":      {strings.Repeat("x", 513), "key-too-long"},
+		"1,001 keys":     {many, "too-many-keys"},
 	} {
 		r := &Record{Types: []string{"A"}, Ref: RecordRef{Topic: "a"}, Payload: value.MapOf(map[string]value.Value{"k": c.key})}
 		m, ok := plan.Match(r)
