@@ -154,7 +154,8 @@ type undoRange struct {
 	lines  []int64 // branches that are being undone, sorted
 	busy   []int64 // entries that other branches undo, sorted
 	own    []int64 // entries within whose compensation it stands: those are undone already
-	live   []int64 // branches that are at work, sorted
+	live   []int64 // other branches that are at work, sorted
+	line   []int64 // the branches in which it stands
 }
 
 // rangeOf is what the `compensate` where b stands undoes: in the `catch` of a step
@@ -175,12 +176,16 @@ func (u *undoing) rangeOf(p *pass, b *Branch) undoRange {
 	}
 	r.mark = max(mark, r.branch)
 	for _, other := range p.inst.Branches {
-		if other.Kind == BranchUndo {
+		within := p.comesFrom(b, other)
+		switch {
+		case other.Kind == BranchUndo:
 			r.lines = append(r.lines, other.ID)
-		} else {
+		case within:
+			r.line = append(r.line, other.ID)
+		default:
 			r.live = append(r.live, other.ID)
 		}
-		if p.comesFrom(b, other) {
+		if within {
 			r.own = append(r.own, other.undoes()...)
 		} else {
 			r.busy = append(r.busy, other.undoes()...)
@@ -243,6 +248,11 @@ func (r undoRange) has(e *Entry) (depth int, ok bool) {
 	if r.branch != 0 {
 		if depth = e.depthOf(r.branch); depth == 0 {
 			return 0, false
+		}
+	}
+	for i := depth; i < len(e.Line); i++ {
+		if slices.Contains(r.line, e.Line[i].Branch) {
+			depth = i + 1
 		}
 	}
 	if slices.Contains(r.own, e.Seq) || r.p.undoOf(e) == nil || r.scope != nil && !r.p.plan.nodes[e.Place].within(r.scope) {
