@@ -41,7 +41,7 @@ func (p *Plan) decideDesk(to Address, inst *Instance, in Input) (out Decision) {
 	switch {
 	case in.Act != nil:
 		d.dead(DeadLetter{"act-refused", to.String() + " is no instance: nobody can act on it"})
-	case strings.HasPrefix(to.Desk, deskMailbox):
+	case d.isMailbox():
 		d.mailbox(strings.TrimPrefix(to.Desk, deskMailbox), in)
 	case strings.HasPrefix(to.Desk, deskGate):
 		d.gate(strings.TrimPrefix(to.Desk, deskGate), in)
@@ -54,19 +54,36 @@ func (p *Plan) decideDesk(to Address, inst *Instance, in Input) (out Decision) {
 }
 
 // mend leaves out what a desk cannot have, if its record is one that no decision has
-// made: nobody can act on a desk, so it goes on with the rest.
+// made: nobody can act on a desk, so it goes on with the rest. A timer that is none of
+// its own would be due for ever.
 func (d *desk) mend() {
-	if d.inst == nil {
+	if d.inst == nil || !d.isStrange() {
 		return
 	}
-	if d.inst.Counter == nil {
-		d.edit()
-	}
-	isNone := func(k *Kept) bool { return k.Event == nil }
-	if slices.ContainsFunc(d.inst.Held, isNone) {
-		d.edit().Held = slices.DeleteFunc(slices.Clone(d.inst.Held), isNone)
+	i := d.edit()
+	d.inst = &Instance{Workflow: i.Workflow, Desk: i.Desk, Key: i.Key, Version: i.Version, Status: StatusRunning, Started: i.Started, At: i.At,
+		Arms: i.Arms, Parts: i.Parts, PartsMade: i.PartsMade, Counter: i.Counter}
+	if d.isMailbox() {
+		d.inst.Held = slices.DeleteFunc(slices.Clone(i.Held), (*Kept).isNoEvent)
+		d.inst.Counter.Next = Timer{}
 	}
 }
+
+// isStrange reports whether a desk has something that it cannot have.
+func (d *desk) isStrange() bool {
+	i := d.inst
+	switch {
+	case i.Counter == nil, i.Status != StatusRunning, i.Owed, i.Deadline.Armed(), i.Forget.Armed(), len(i.Branches)+len(i.Queue)+len(i.Starts) > 0:
+		return true
+	case d.isMailbox():
+		return i.Counter.Next.Armed() || slices.ContainsFunc(i.Held, (*Kept).isNoEvent)
+	}
+	return len(i.Held) > 0
+}
+
+func (d *desk) isMailbox() bool { return strings.HasPrefix(d.to.Desk, deskMailbox) }
+
+func (k *Kept) isNoEvent() bool { return k.Event == nil }
 
 func (d *desk) decision() Decision {
 	out := d.out

@@ -201,21 +201,17 @@ func (p *play) checkTotal() {
 	}
 	inst := p.memory.Instances[rapid.SampledFrom(addresses).Draw(p.t, "whose")]
 	plan := p.memory.Plans[inst.Workflow]
-	in := topology.Input{At: p.memory.Now.Add(rapid.SampledFrom([]time.Duration{-time.Hour, 0, time.Hour}).Draw(p.t, "odd time"))}
-	switch rapid.IntRange(0, 4).Draw(p.t, "odd") {
-	case 0:
-		in.Timer = true
-	case 1:
-		in.Event = event(rapid.SampledFrom([]string{"Go", "M1", "M2", "M3", "C", "Strange"}).Draw(p.t, "odd event"), "id", inst.Key)
-	case 2:
-		in.Act = &topology.Act{Kind: rapid.SampledFrom([]string{"jump", "migrate", "retry", "set", "shift", "cancel", "terminate"}).Draw(p.t, "odd act"), Step: "s2"}
-	case 3:
-		in.Timer, in.Refused = true, "it is too large"
+	if own := p.planOf(inst); inst.Desk == "" && own != nil {
+		plan = own
 	}
+	in := p.oddInput()
 	decide := func() string {
 		d := plan.DecideAt(inst.Address(), inst, in)
 		if d.Fault != nil && slices.Contains([]string{"internal", "damaged"}, d.Fault.Kind) {
 			p.t.Fatalf("a mistake: %s", d.Fault.Text)
+		}
+		if d.DeadLetter != nil && d.DeadLetter.Reason == "internal" {
+			p.t.Fatalf("a mistake: %s", d.DeadLetter.Text)
 		}
 		return rendered(p.t, []script.Decided{{Decision: d}})
 	}

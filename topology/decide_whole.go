@@ -14,6 +14,9 @@ func (p *pass) unfit() *Fault {
 		return nil
 	}
 	for _, b := range p.inst.Branches {
+		if b.isNowhere() {
+			return p.damaged(b)
+		}
 		if place := p.unknownPlace(b); place != "" {
 			return &Fault{Kind: "definition", Place: place, Text: fmt.Sprintf(
 				"version %d of %s has no step %q, where the instance stands: deploy the definition with which it began",
@@ -93,6 +96,11 @@ func (p *pass) unknownPlace(b *Branch) string {
 		}
 	}
 	return ""
+}
+
+// isNowhere reports whether b stands in what has no name.
+func (b *Branch) isNowhere() bool {
+	return slices.ContainsFunc(b.Frames, func(f Frame) bool { return f.Place == "" })
 }
 
 // isPossible reports whether decisions can lead to b: each frame is within the one

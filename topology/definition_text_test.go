@@ -25,7 +25,7 @@ func TestAnyDefinitionIsValid(t *testing.T) {
 				t.Fatalf("%v\n%s", found, text)
 			}
 			for _, w := range topology.Words() {
-				if strings.Contains(text, w.Name+": ") {
+				if strings.Contains(text, w.Name+":") {
 					words[w.Name]++
 				}
 			}

@@ -77,8 +77,14 @@ func childDefinition(t *rapid.T) *topology.Definition {
 	return def
 }
 
-// letter draws one that may fit nothing.
+// letter draws one that comes.
 func (p *play) letter() func(w *script.World) ([]script.Decided, error) {
+	l := p.anyLetter()
+	return func(w *script.World) ([]script.Decided, error) { return w.Deliver(l) }
+}
+
+// anyLetter draws one that may fit nothing.
+func (p *play) anyLetter() topology.Letter {
 	kind := rapid.SampledFrom([]topology.LetterKind{topology.LetterRun, topology.LetterOutcome, topology.LetterCancel, topology.LetterAnnounce,
 		topology.LetterWithdraw, topology.LetterRelay, topology.LetterBegin, topology.LetterAsk, topology.LetterGrant, topology.LetterRelease, "nonsense"}).Draw(p.t, "letter")
 	commands := append([]string{"c1", "c2"}, p.runs...)
@@ -111,7 +117,7 @@ func (p *play) letter() func(w *script.World) ([]script.Decided, error) {
 		l.Event.Record.Offset = int64(1_000_000 + len(p.decided)) // none comes twice
 	}
 	l.To.Desk = rapid.SampledFrom([]string{"", "", "", "gate.C", "gate.Nobody", "mailbox.n", "schedule", "strange"}).Draw(p.t, "desk")
-	return func(w *script.World) ([]script.Decided, error) { return w.Deliver(l) }
+	return l
 }
 
 // checkGates: whoever waits at a gate is one that asks there, and no place is taken
