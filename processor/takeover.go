@@ -175,6 +175,7 @@ func (l *lane) startingPoint(ctx context.Context, offsets map[input]committed, p
 			s.unread = append(s.unread, p)
 		}
 	}
+	var first []firstReading
 	for _, in := range l.inputs {
 		facts, err := l.shared.cluster.freshTopic(ctx, in.topic)
 		if err != nil {
@@ -209,12 +210,16 @@ func (l *lane) startingPoint(ctx context.Context, offsets map[input]committed, p
 			if err != nil {
 				return s, err
 			}
-			if s.next[in], err = l.firstOffset(ctx, in, added); err != nil {
+			reading, err := l.firstReading(ctx, in, added)
+			if err != nil {
 				return s, err
 			}
+			s.next[in] = reading.begins
+			first = append(first, reading)
 			s.fresh = true
 		}
 	}
+	l.tellFirstReadings(first)
 	return s, l.checkReadable(ctx, s.next)
 }
 
@@ -240,30 +245,6 @@ func (l *lane) wasAdded(ctx context.Context, in input, facts topicFacts, progres
 		}
 	}
 	return false, nil
-}
-
-// firstOffset is where an input begins that was never read: the inbox, and a
-// partition added to a source, at its start, a source where the configuration
-// says.
-func (l *lane) firstOffset(ctx context.Context, in input, added bool) (int64, error) {
-	from := l.shared.config.Sources[in.topic].From
-	if added || in.topic == l.shared.topics.Inbox {
-		from = FromEarliest()
-	}
-	var offsets map[input]int64
-	var err error
-	if at, ok := from.Time(); ok {
-		offsets, err = l.shared.cluster.after(ctx, []input{in}, at)
-	} else if from.Earliest() {
-		offsets, err = l.shared.cluster.starts(ctx, []input{in})
-	} else {
-		offsets, err = l.shared.cluster.highWatermarks(ctx, []input{in})
-	}
-	if err != nil {
-		return 0, err
-	}
-	l.log.Info("a source is read for the first time", "input", in.String(), "from", from.String(), "offset", offsets[in])
-	return offsets[in], nil
 }
 
 // checkReadable halts where records that were not decided are gone.
