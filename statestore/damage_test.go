@@ -274,9 +274,13 @@ func TestFullOrBrokenDiskRefusesChangesUntilItIsWell(t *testing.T) {
 			p := s.Partition(0)
 			o := p.Begin()
 			o.Put([]byte("k"), entry("v", 1))
+			upper := o.Above()
 			err := o.Apply(position(502))
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), "data/state") {
 				t.Fatalf("apply: %v, want %v and the folder", err, c.want)
+			}
+			if err := upper.Apply(position(503)); !errors.Is(err, ErrClosed) {
+				t.Fatalf("what lay upon changes that could not be applied: %v", err)
 			}
 			if err := p.Restore().Flush(position(502)); !errors.Is(err, c.want) {
 				t.Fatalf("restore: %v, want %v", err, c.want)

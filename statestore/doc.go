@@ -22,6 +22,9 @@
 //	overlay.Apply(position)          after the commit is known: one batch, all or nothing
 //	overlay.Discard()                or it never was
 //
+// While a transaction is on its way, the next changes can be staged upon those in
+// it: overlay.Above(). They are applied after those, or discarded with them.
+//
 // # Invariants
 //
 //   - A batch holds values, timers index and position. A crash loses the last

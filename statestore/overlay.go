@@ -1,28 +1,50 @@
 package statestore
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 )
 
 // Overlay holds changes over the committed state of a partition, in memory,
-// until they are applied or discarded.
+// until they are applied or discarded. It may lie upon another one that is still
+// open: they are applied from the lowest up, and what lies upon one that is
+// discarded goes with it.
 type Overlay struct {
 	partition *Partition
+	below     *Overlay // nil: the committed state is
+	above     *Overlay // nil: it is the uppermost
 	changes   changes
 	closed    bool
 }
 
-// Get returns the staged entry of a key, or else the committed one.
+// Above opens an overlay upon this one: for who reads it, what is staged here is
+// there already. One that lies there is discarded. Upon a closed one the new one
+// is closed as well.
+func (o *Overlay) Above() *Overlay {
+	if o.above != nil {
+		o.above.Discard()
+	}
+	above := &Overlay{partition: o.partition, below: o, closed: o.closed}
+	if !o.closed {
+		o.above = above
+	}
+	return above
+}
+
+// Get returns the staged entry of a key, from the uppermost overlay down, or else
+// the committed one.
 func (o *Overlay) Get(key []byte) (Entry, bool, error) {
-	entry, staged := o.changes.get(key)
-	if !staged {
-		return o.partition.Get(key)
+	for at := o; at != nil; at = at.below {
+		entry, staged := at.changes.get(key)
+		switch {
+		case staged && entry == nil:
+			return Entry{}, false, nil
+		case staged:
+			return *entry, true, nil
+		}
 	}
-	if entry == nil {
-		return Entry{}, false, nil
-	}
-	return *entry, true, nil
+	return o.partition.Get(key)
 }
 
 // Put stages an entry. The overlay keeps its value, which must not be modified
@@ -54,13 +76,26 @@ func (o *Overlay) Bytes() int { return o.changes.bytes }
 // Apply writes the changes and the changelog position behind them in one
 // batch, and closes the overlay. Call it only when the transaction that holds
 // them is known to be committed: a reader must never see what may be aborted.
+//
+// It must be the lowest; what lies upon it lies upon the committed state then.
 // After an error the partition is as it was before, and behind the changelog:
-// restore it from its Position.
+// restore it from its Position. What lay upon the overlay is discarded.
 func (o *Overlay) Apply(pos Position) error {
-	if o.closed {
+	switch {
+	case o.closed:
 		return o.partition.explain("apply changes to", ErrClosed)
+	case o.below != nil:
+		return o.partition.explain("apply changes to", errBelow)
 	}
-	o.Discard()
+	if err := o.write(pos); err != nil {
+		o.Discard()
+		return err
+	}
+	o.lift()
+	return nil
+}
+
+func (o *Overlay) write(pos Position) error {
 	w := o.partition.write("apply changes to", &o.changes)
 	for _, c := range o.changes.list {
 		before, err := o.partition.dueOf(c.key)
@@ -80,10 +115,30 @@ func (o *Overlay) Apply(pos Position) error {
 	return nil
 }
 
-// Discard drops the changes. It may be called again, and after Apply.
+// errBelow says that changes were to be applied before those they were made upon.
+var errBelow = errors.New("the changes beneath are not applied yet")
+
+// lift closes the lowest overlay and leaves what lies upon it.
+func (o *Overlay) lift() {
+	o.closed, o.partition.open = true, o.above
+	if o.above != nil {
+		o.above.below, o.above = nil, nil
+	}
+}
+
+// Discard drops the changes, and the overlays that lie upon them. It may be called
+// again, and after Apply.
 func (o *Overlay) Discard() {
+	if o.closed {
+		return
+	}
+	if o.above != nil {
+		o.above.Discard()
+	}
 	o.closed = true
-	if o.partition.open == o {
+	if o.below != nil {
+		o.below.above = nil
+	} else {
 		o.partition.open = nil
 	}
 }

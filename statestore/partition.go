@@ -22,7 +22,7 @@ type Partition struct {
 
 	queue  *queue // nil until asked for
 	recent recentDues
-	open   *Overlay
+	open   *Overlay // the lowest; others may lie upon it
 }
 
 func newPartition(s *Store, number int32) *Partition {
@@ -256,7 +256,7 @@ func (p *Partition) excise(start, end []byte) {
 	}
 }
 
-// Begin opens an overlay. One left open is discarded.
+// Begin opens an overlay upon the committed state. Those left open are discarded.
 func (p *Partition) Begin() *Overlay {
 	if p.open != nil {
 		p.open.Discard()

@@ -85,6 +85,60 @@ func TestChangesComeInTheOrderOfTheirKeysFirstStaging(t *testing.T) {
 	}
 }
 
+// What lies upon an overlay sees its changes before they are committed, and
+// nobody else does; a committed timer is counted once.
+func TestOverlayUponAnotherIsAppliedAfterIt(t *testing.T) {
+	p := openMem(t).Partition(0)
+	lower := p.Begin()
+	lower.Put([]byte("a"), entry("1", 10))
+	lower.Put([]byte("b"), entry("1", 0))
+	upper := lower.Above()
+	if got, found, err := upper.Get([]byte("a")); !found || err != nil || string(got.Value) != "1" {
+		t.Errorf("what is staged beneath: %v %v %v", got, found, err)
+	}
+	upper.Delete([]byte("b"))
+	upper.Put([]byte("a"), entry("2", 20))
+	if _, found, err := upper.Get([]byte("b")); found || err != nil {
+		t.Errorf("what is deleted above is found beneath: %v", err)
+	}
+	if err := upper.Apply(position(2)); err == nil {
+		t.Fatal("changes were applied before those beneath")
+	}
+	if err := lower.Apply(position(1)); err != nil {
+		t.Fatal(err)
+	}
+	checkHolds(t, p, model{"a": entry("1", 10), "b": entry("1", 0)})
+	if err := upper.Apply(position(2)); err != nil {
+		t.Fatal(err)
+	}
+	checkHolds(t, p, model{"a": entry("2", 20)})
+}
+
+func TestDiscardedOverlayTakesAlongWhatLiesUponIt(t *testing.T) {
+	p := openMem(t).Partition(0)
+	lower := p.Begin()
+	upper := lower.Above()
+	lower.Discard()
+	if err := upper.Apply(position(1)); !errors.Is(err, ErrClosed) {
+		t.Errorf("upon a discarded overlay: %v", err)
+	}
+	if err := lower.Above().Apply(position(1)); !errors.Is(err, ErrClosed) {
+		t.Errorf("opened upon a discarded overlay: %v", err)
+	}
+	lower = p.Begin()
+	upper = lower.Above()
+	upper.Discard()
+	upper = lower.Above()
+	left := upper
+	p.Begin()
+	for _, o := range []*Overlay{lower, left} {
+		if err := o.Apply(position(1)); !errors.Is(err, ErrClosed) {
+			t.Errorf("left open when another was begun: %v", err)
+		}
+	}
+	checkHolds(t, p, model{})
+}
+
 func TestClosedOverlayIsNotApplied(t *testing.T) {
 	p := openMem(t).Partition(0)
 	first := p.Begin()
