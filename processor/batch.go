@@ -19,16 +19,17 @@ import (
 
 // batch is what one transaction will hold: the inputs that it decides, the
 // state that they change, and the records that go out. Until it is committed
-// nothing of it is visible to anybody.
+// nothing of it is visible to anybody but the batch that is decided upon it.
 type batch struct {
 	tenure  *tenure
 	overlay *statestore.Overlay
 	staged  map[string]cached // by store key: the next states; a zero one: it is forgotten
-	out     []*kgo.Record
-	seen    decodedBy     // of the record that is being decided
-	load    map[input]int // bytes in out by the partition that they go to
-	bytes   int           // of all of them
-	heavy   bool          // some partition has as much as one produce batch should hold, or all together as much as a transaction
+	out     []*kgo.Record     // without those for the changelog
+	share   *share            // what is handed in of the batch as it is; nil since an input was decided
+	seen    decodedBy         // of the record that is being decided
+	load    map[input]int     // bytes in out by the partition that they go to
+	bytes   int               // of all of them
+	heavy   bool              // some partition has as much as one produce batch should hold, or all together as much as a transaction
 
 	began   time.Time
 	inputs  int              // decided so far: records and timers
@@ -61,10 +62,11 @@ type decisionLabels struct{ workflow, outcome string }
 type commandLabels struct{ workflow, message string }
 type letterLabels struct{ workflow, kind string }
 
+// newBatch begins a batch upon what is committed, or upon the batch in flight.
 func newBatch(t *tenure) *batch {
 	return &batch{
 		tenure:  t,
-		overlay: t.lane.store.Begin(),
+		overlay: t.beginOverlay(),
 		staged:  make(map[string]cached),
 		load:    make(map[input]int),
 		began:   t.lane.shared.clock(),
@@ -88,13 +90,14 @@ func (b *batch) full() bool {
 }
 
 // worthCommitting reports whether the batch must be committed now. Positions
-// alone can wait a little for company.
+// alone can wait a little for company; those that wait already are in the batch
+// in flight, if there is one.
 func (b *batch) worthCommitting() bool {
 	if b.urgent {
 		return true
 	}
 	until := b.tenure.lazyUntil
-	return !until.IsZero() && !b.tenure.lane.shared.clock().Before(until)
+	return len(b.tenure.flying) == 0 && !until.IsZero() && !b.tenure.lane.shared.clock().Before(until)
 }
 
 // keepPositions lets a batch without effect go, and remembers that positions moved.
@@ -126,25 +129,40 @@ func (b *batch) lastRecord() *kgo.Record {
 	return nil
 }
 
-// discard puts the tenure back to where it was before the batch.
+// discard puts the tenure back to where it was before the batch. What was decided
+// upon the batch is discarded before it.
 func (b *batch) discard() {
 	b.overlay.Discard()
 	b.tenure.next = b.before
 	b.tenure.waiting = append(b.records, b.tenure.waiting...)
 }
 
-// instance returns what the open batch has made of an instance, or else the
-// committed one; nil if there is none.
+// instance returns what the open batch has made of an instance, or the one in
+// flight beneath it, or else the committed one; nil if there is none.
 func (b *batch) instance(storeKey string) (*topology.Instance, error) {
-	if staged, ok := b.staged[storeKey]; ok {
+	if staged, ok := b.stagedOf(storeKey); ok {
 		return staged.instance, nil
 	}
 	committed, err := b.tenure.load(storeKey)
 	return committed.instance, err
 }
 
+// stagedOf returns what is not committed yet of an instance, if anything is.
+func (b *batch) stagedOf(storeKey string) (cached, bool) {
+	if staged, ok := b.staged[storeKey]; ok {
+		return staged, true
+	}
+	for _, beneath := range b.tenure.flying { // at most one
+		if staged, ok := beneath.staged[storeKey]; ok {
+			return staged, true
+		}
+	}
+	return cached{}, false
+}
+
 // stage adds everything that a decision asks for.
 func (b *batch) stage(ctx context.Context, d decisionOf) error {
+	b.share = nil
 	if d.decision.DeadLetter != nil {
 		if err := b.buryDecided(ctx, d); err != nil {
 			return err
@@ -247,26 +265,31 @@ func (b *batch) weigh(to input, bytes, maxMessageBytes int) {
 }
 
 // commit writes the batch in one Kafka transaction, together with what other
-// lanes of the node have ready. Errors are those of Txn.Commit.
+// lanes of the node have ready, and waits for that. Errors are those of Txn.Commit.
 func (b *batch) commit(ctx context.Context) error {
-	member := b.tenure.lane.identity()
-	if err := b.complete(member); err != nil {
+	if err := b.seal(); err != nil {
 		return err
 	}
-	if err := b.tenure.lane.by.commit(ctx, newShare(b.tenure.lane.partition, b.out, b.offsets(), member)); err != nil {
+	if err := b.tenure.lane.by.commit(ctx, b.share); err != nil {
 		return fmt.Errorf("partition %d: %w", b.tenure.lane.partition, err)
 	}
 	return nil
 }
 
-// complete adds what is written of the batch as a whole: the progress of the
-// member that decided it, and the changes to the state.
-func (b *batch) complete(member Member) error {
+// seal makes a share of what the batch holds by now. To it is added what is
+// written of the batch as a whole: the progress of the member that decided it,
+// and the changes to the state. As long as the share is not taken the batch can
+// go on, and is sealed again then.
+func (b *batch) seal() error {
+	member := b.tenure.lane.identity()
 	if err := b.writeProgress(member); err != nil {
 		return err
 	}
-	b.writeChangelog()
-	return nil
+	b.share = newShare(b.tenure.lane.partition, slices.Concat(b.out, b.changelog()), b.offsets(), member)
+	for _, beneath := range b.tenure.flying {
+		b.share.after = beneath.share.fate
+	}
+	return b.share.check()
 }
 
 // offsets are all inputs' positions. Every transaction commits them, also one
@@ -306,10 +329,11 @@ func (b *batch) writeProgress(member Member) error {
 	return nil
 }
 
-// writeChangelog turns the staged changes into changelog records.
-func (b *batch) writeChangelog() {
+// changelog turns the staged changes into changelog records.
+func (b *batch) changelog() []*kgo.Record {
 	records := make([]kgo.Record, b.overlay.Len())
 	dues := make([]kgo.RecordHeader, b.overlay.Len())
+	out := make([]*kgo.Record, b.overlay.Len())
 	at := 0
 	for key, entry := range b.overlay.Changes() {
 		record := &records[at]
@@ -321,9 +345,10 @@ func (b *batch) writeChangelog() {
 				record.Headers = dues[at : at+1 : at+1]
 			}
 		}
-		b.add(record, b.tenure.changelog.maxMessageBytes)
+		out[at] = record
 		at++
 	}
+	return out
 }
 
 // apply makes a committed batch visible: one Pebble batch with the changelog's
@@ -350,7 +375,7 @@ func (b *batch) apply() error {
 // changelogEnd is the offset behind the batch's last changelog record.
 func (b *batch) changelogEnd() int64 {
 	end := int64(0)
-	for _, record := range b.out {
+	for _, record := range b.share.records {
 		if record.Topic == b.tenure.lane.shared.topics.Changelog {
 			end = max(end, record.Offset+1)
 		}

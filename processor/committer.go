@@ -35,6 +35,9 @@ import (
 //     tells a takeover which of its offsets are undecided.
 //   - A share of a lane that was cut is carried out nevertheless. The next lane
 //     of its partition begins when it was answered.
+//   - A share that was decided upon another one is in a later transaction, and is
+//     sent only if that other one was committed. Else it is answered that nothing
+//     of it was sent.
 //
 // One goroutine (run) owns the ring.
 type committer struct {
@@ -45,8 +48,8 @@ type committer struct {
 	shares chan *share     // unbuffered: who hands in waits until it is taken
 	opened chan chan error // unbuffered: asks for the ring to be open
 
-	mu       sync.Mutex             // guards what follows; never held while anybody waits
-	orphaned map[int32]<-chan error // by state partition: the answer to a share whose lane was cut
+	mu       sync.Mutex         // guards what follows; never held while anybody waits
+	orphaned map[int32][]*share // by state partition: taken, and their lane was cut before they were answered
 
 	// Touched by run only.
 	ring   *Ring
@@ -61,11 +64,17 @@ type share struct {
 	bytes     int // of the records, as recordBytes counts
 	offsets   Offsets
 	member    Member
+	after     *fate      // of the share upon which it was decided, handed in to the same committer; nil: upon what is committed
+	fate      *fate      // its own
 	answer    chan error // capacity 1: the lane may have gone
 }
 
+// fate is what has become of a share. It is the committer's alone: a lane hears by
+// the answer. Being apart it does not keep the share of which it tells in memory.
+type fate struct{ committed bool }
+
 func newShare(partition int32, records []*kgo.Record, offsets Offsets, member Member) *share {
-	s := &share{partition: partition, records: records, offsets: offsets, member: member, answer: make(chan error, 1)}
+	s := &share{partition: partition, records: records, offsets: offsets, member: member, fate: &fate{}, answer: make(chan error, 1)}
 	for _, record := range records {
 		s.bytes += recordBytes(record)
 	}
@@ -73,12 +82,12 @@ func newShare(partition int32, records []*kgo.Record, offsets Offsets, member Me
 }
 
 func newCommitter(config RingConfig, m *metrics) *committer {
-	return &committer{config: config, metrics: m, shares: make(chan *share), opened: make(chan chan error), orphaned: make(map[int32]<-chan error)}
+	return &committer{config: config, metrics: m, shares: make(chan *share), opened: make(chan chan error), orphaned: make(map[int32][]*share)}
 }
 
-// commit writes what one lane hands in, in a transaction of its own or with what
-// other lanes have. Errors are those of Txn.Commit, and speak of this lane's
-// records.
+// commit hands a share in and waits for the answer: it is written in a transaction
+// of its own or with what other lanes have. Errors are those of Txn.Commit, and
+// speak of this lane's records.
 //
 // When ctx ends before the share was taken, nothing of it is sent; afterwards the
 // outcome is unknown, and the share may still be on its way: see settled.
@@ -100,10 +109,11 @@ func (c *committer) commit(ctx context.Context, s *share) error {
 	}
 }
 
+// orphan notes that nobody waits any more for the answer to a share.
 func (c *committer) orphan(s *share) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.orphaned[s.partition] = s.answer
+	c.orphaned[s.partition] = append(c.orphaned[s.partition], s)
 }
 
 // settled returns when nothing is under way any more of what a lane of a state
@@ -112,20 +122,27 @@ func (c *committer) orphan(s *share) {
 // from a former generation, but it need not have gone on to another.
 func (c *committer) settled(ctx context.Context, partition int32) error {
 	c.mu.Lock()
-	answer := c.orphaned[partition]
-	c.mu.Unlock()
-	if answer == nil {
-		return nil
+	defer c.mu.Unlock()
+	for len(c.orphaned[partition]) > 0 {
+		if err := c.awaitOrphan(ctx, c.orphaned[partition][0]); err != nil {
+			return err
+		}
+		c.orphaned[partition] = c.orphaned[partition][1:]
 	}
+	delete(c.orphaned, partition)
+	return nil
+}
+
+// awaitOrphan lets go of the mutex meanwhile.
+func (c *committer) awaitOrphan(ctx context.Context, s *share) error {
+	c.mu.Unlock()
+	defer c.mu.Lock()
 	select {
-	case <-answer:
+	case <-s.answer:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.orphaned, partition)
-	return nil
 }
 
 // check refuses here what would be refused of the whole transaction.
@@ -174,20 +191,25 @@ func (c *committer) run(ctx context.Context) {
 
 // commitFrom commits a share together with those that wait beside it.
 func (c *committer) commitFrom(ctx context.Context, first *share) {
+	if !first.founded() {
+		first.settle(fmt.Errorf("%w: nothing was sent: what it was decided upon was not committed", ErrClosed))
+		return
+	}
 	if err := c.open(ctx); err != nil {
-		first.answer <- fmt.Errorf("%w: nothing was sent: %w", ErrClosed, err)
+		first.settle(fmt.Errorf("%w: nothing was sent: %w", ErrClosed, err))
 		return
 	}
 	c.commitAll(ctx, c.gather(first))
 }
 
-// gather takes what waits, as long as the member is the same and it fits.
+// gather takes what waits, as long as the member is the same, it fits, and what
+// it was decided upon is committed: it may be in this very transaction.
 func (c *committer) gather(first *share) *joint {
 	j := newJoint(c.ring, first)
 	for !c.alone {
 		select {
 		case next := <-c.shares:
-			if next.member != first.member || !j.fits(next) {
+			if next.member != first.member || !next.founded() || !j.fits(next) {
 				c.behind = next
 				return j
 			}
@@ -197,6 +219,15 @@ func (c *committer) gather(first *share) *joint {
 		}
 	}
 	return j
+}
+
+// founded reports whether what a share was decided upon is committed.
+func (s *share) founded() bool { return s.after == nil || s.after.committed }
+
+// settle answers a share.
+func (s *share) settle(err error) {
+	s.fate.committed = err == nil
+	s.answer <- err
 }
 
 // commitAll commits a joint transaction and answers its lanes. A share that is
@@ -216,7 +247,7 @@ func (c *committer) commitAll(ctx context.Context, j *joint) {
 
 func (c *committer) commitAlone(ctx context.Context, s *share) {
 	if err := c.open(ctx); err != nil {
-		s.answer <- fmt.Errorf("%w: nothing was sent: %w", ErrClosed, err)
+		s.settle(fmt.Errorf("%w: nothing was sent: %w", ErrClosed, err))
 		return
 	}
 	c.commitAll(ctx, newJoint(c.ring, s))
@@ -270,7 +301,7 @@ func (j *joint) add(s *share) {
 
 func (j *joint) answer(err error) {
 	for _, s := range j.shares {
-		s.answer <- err
+		s.settle(err)
 	}
 }
 

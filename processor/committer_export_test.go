@@ -25,9 +25,18 @@ func NewCommitter(config RingConfig, fit int, r prometheus.Registerer) *Committe
 // Run commits until ctx ends.
 func (c *committer) Run(ctx context.Context) { c.run(ctx) }
 
-// HandIn has a share wait, and returns where its answer comes.
-func (c *committer) HandIn(records []*kgo.Record, offsets Offsets, member Member) <-chan error {
+// Share is what HandIn has handed in.
+type Share = share
+
+// Answer is where the answer to the share comes.
+func (s *share) Answer() <-chan error { return s.answer }
+
+// HandIn has a share wait that was decided upon another one, if after is not nil.
+func (c *committer) HandIn(records []*kgo.Record, offsets Offsets, member Member, after *Share) *Share {
 	s := newShare(0, records, offsets, member)
+	if after != nil {
+		s.after = after.fate
+	}
 	c.shares <- s
-	return s.answer
+	return s
 }

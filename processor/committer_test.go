@@ -42,8 +42,13 @@ func newJointLabOf(lab *ringLab, config processor.RingConfig) *jointLab {
 
 // handIn has share n of lane p wait.
 func (j *jointLab) handIn(p int32, n int, member processor.Member, more ...*kgo.Record) <-chan error {
+	return j.handInUpon(nil, p, n, member, more...).Answer()
+}
+
+// handInUpon has share n of lane p wait, which was decided upon another one.
+func (j *jointLab) handInUpon(after *processor.Share, p int32, n int, member processor.Member, more ...*kgo.Record) *processor.Share {
 	records := append([]*kgo.Record{{Topic: j.output, Partition: p, Value: []byte(fmt.Sprint(n))}}, more...)
-	return j.by.HandIn(records, processor.Offsets{j.in: {p: {Next: int64(n), LeaderEpoch: -1}}}, member)
+	return j.by.HandIn(records, processor.Offsets{j.in: {p: {Next: int64(n), LeaderEpoch: -1}}}, member, after)
 }
 
 // run commits what waits, and what is handed in from now on.
@@ -188,6 +193,79 @@ func TestSharesOfABacklogLeaveInSeveralTransactions(t *testing.T) {
 	}
 	if n := j.transactions("committed"); n != 2 {
 		t.Errorf("21 MB left in %v transactions", n)
+	}
+}
+
+// What a lane decided upon a share is not in the same transaction, also when both
+// wait together, and what others hand in behind it is in no earlier one.
+func TestShareFollowsTheOneThatItWasDecidedUpon(t *testing.T) {
+	onEachCluster(t, func(lab *ringLab) {
+		j := newJointLab(lab)
+		first := j.handInUpon(nil, 0, 7, j.identity())
+		second := j.handInUpon(first, 0, 8, j.identity())
+		other := j.handIn(1, 7, j.identity())
+		j.run()
+		for _, answer := range []<-chan error{first.Answer(), second.Answer(), other} {
+			if err := j.answerOf(answer); err != nil {
+				j.t.Error(err)
+			}
+		}
+		if n := j.transactions("committed"); n != 2 {
+			j.t.Errorf("%v transactions", n)
+		}
+		j.expectOf(0, "7", "8")
+		j.expectOf(1, "7")
+	})
+}
+
+// Whatever keeps a share from being committed, what was decided upon it is not sent,
+// whether it waited already or comes later; all others go on.
+func TestShareIsNotSentIfWhatItWasDecidedUponWasNotCommitted(t *testing.T) {
+	for what, first := range map[string]func(j *jointLab) (*processor.Share, error){
+		"to blame": func(j *jointLab) (*processor.Share, error) {
+			small := j.cluster.Topic(j.t, "small", 1, "max.message.bytes", "20000")
+			return j.handInUpon(nil, 0, 7, j.identity(), &kgo.Record{Topic: small, Value: random(30_000)}), processor.ErrAborted
+		},
+		"of a former generation": func(j *jointLab) (*processor.Share, error) {
+			old := j.identity()
+			old.Generation--
+			return j.handInUpon(nil, 0, 7, old), processor.ErrStaleMember
+		},
+		"fenced": func(j *jointLab) (*processor.Share, error) {
+			j.run()
+			if err := j.answerOf(j.handIn(2, 7, j.identity())); err != nil {
+				j.t.Fatal(err)
+			}
+			j.open(j.ringConfig()).Close()
+			return j.handInUpon(nil, 0, 7, j.identity()), processor.ErrFenced
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			onEachCluster(t, func(lab *ringLab) {
+				j := newJointLab(lab)
+				unfounded, want := first(j)
+				second := j.handInUpon(unfounded, 0, 8, j.identity())
+				other := j.handIn(1, 7, j.identity())
+				if what != "fenced" {
+					j.run()
+				}
+				if err := j.answerOf(unfounded.Answer()); !errors.Is(err, want) {
+					j.t.Errorf("the first: %v", err)
+				}
+				if err := j.answerOf(second.Answer()); !errors.Is(err, processor.ErrClosed) {
+					j.t.Errorf("what was decided upon it: %v", err)
+				}
+				if err := j.answerOf(other); err != nil {
+					j.t.Errorf("another: %v", err)
+				}
+				later := j.handInUpon(unfounded, 0, 8, j.identity())
+				if err := j.answerOf(later.Answer()); !errors.Is(err, processor.ErrClosed) {
+					j.t.Errorf("what comes later and was decided upon it: %v", err)
+				}
+				j.expectOf(0)
+				j.expectOf(1, "7")
+			})
+		})
 	}
 }
 

@@ -21,6 +21,7 @@ func (b *batch) consume(ctx context.Context, record *kgo.Record) error {
 	if next, mine := t.next[in]; !mine || record.Offset < next {
 		return fmt.Errorf("%s came, but %v is decided up to offset %d", coordinates(record), in, next)
 	}
+	b.share = nil
 	if !record.Attrs.IsControl() {
 		b.inputs++
 		if err := b.dispatch(ctx, record); err != nil {
@@ -94,7 +95,7 @@ func (b *batch) consumeSource(ctx context.Context, record *kgo.Record) error {
 // records cannot be compiled by this node: passing over them would lose them.
 func (b *batch) awaitReaders(ctx context.Context, topic string) error {
 	catalog := b.tenure.lane.shared.catalog
-	_, err := waitFor(ctx, b.tenure.lane, func() string { return "a definition that reads " + topic }, func() (struct{}, error) {
+	_, err := waitFor(ctx, b.tenure, func() string { return "a definition that reads " + topic }, func() (struct{}, error) {
 		return struct{}{}, catalog.Blocked(topic)
 	})
 	return err
@@ -265,7 +266,7 @@ func (b *batch) decodeWaiting(ctx context.Context, reader *schemas.Reader, raw s
 		known   bool
 		fatal   error
 	}
-	r, err := waitFor(ctx, b.tenure.lane, func() string { return "the schema registry" }, func() (result, error) {
+	r, err := waitFor(ctx, b.tenure, func() string { return "the schema registry" }, func() (result, error) {
 		if types, sure := reader.Types(raw); sure && !reader.Knows(types, raw) {
 			return result{}, nil
 		}
@@ -328,7 +329,7 @@ func (b *batch) rested(ctx context.Context, to topology.Address) (*topology.Inst
 // for: to pass over the input would lose what it begins.
 func (b *batch) newest(ctx context.Context, workflow string) (*topology.Plan, error) {
 	catalog := b.tenure.lane.shared.catalog
-	return waitFor(ctx, b.tenure.lane, func() string { return "the newest version of definition " + workflow }, func() (*topology.Plan, error) {
+	return waitFor(ctx, b.tenure, func() string { return "the newest version of definition " + workflow }, func() (*topology.Plan, error) {
 		plan, _ := catalog.Newest(workflow)
 		return plan, catalog.unusable(workflow)
 	})
@@ -346,7 +347,7 @@ func (b *batch) decide(ctx context.Context, plan *topology.Plan, to topology.Add
 // them was not read to its end the lane waits, loudly.
 func (b *batch) decideWithTables(ctx context.Context, plan *topology.Plan, to topology.Address, instance *topology.Instance, in topology.Input) (topology.Decision, error) {
 	tables := b.tenure.lane.shared.tables
-	found, err := waitFor(ctx, b.tenure.lane, func() string { return "the tables of " + plan.Definition().Name }, func() (*rows, error) { return tables.rowsFor(plan) })
+	found, err := waitFor(ctx, b.tenure, func() string { return "the tables of " + plan.Definition().Name }, func() (*rows, error) { return tables.rowsFor(plan) })
 	if err != nil {
 		return topology.Decision{}, err
 	}
@@ -448,7 +449,7 @@ func (b *batch) syncDefinitions(ctx context.Context, record *kgo.Record) error {
 		return nil
 	}
 	inbox := inputOf(record)
-	_, err := waitFor(ctx, t.lane, func() string { return "the definitions by which " + coordinates(record) + " was written" }, func() (struct{}, error) {
+	_, err := waitFor(ctx, t, func() string { return "the definitions by which " + coordinates(record) + " was written" }, func() (struct{}, error) {
 		ends, err := t.lane.shared.cluster.highWatermarks(ctx, []input{inbox})
 		if err != nil {
 			return struct{}{}, err
@@ -538,7 +539,7 @@ func (b *batch) migrationTarget(ctx context.Context, message schemas.Inbox, reco
 	what := func() string {
 		return fmt.Sprintf("definition %s version %s", message.Workflow, VersionText(int(version)))
 	}
-	plan, err := waitFor(ctx, b.tenure.lane, what, func() (*topology.Plan, error) {
+	plan, err := waitFor(ctx, b.tenure, what, func() (*topology.Plan, error) {
 		plan, _ := catalog.Plan(message.Workflow, int(version))
 		return plan, catalog.unusableVersion(message.Workflow, int(version))
 	})
@@ -624,7 +625,7 @@ func (b *batch) continueOwed(ctx context.Context, storeKey string) error {
 // waited for, loudly: an input for it is nowhere else.
 func (b *batch) planOf(ctx context.Context, instance *topology.Instance) (*topology.Plan, error) {
 	what := func() string { return "definition " + definitionOf(instance) }
-	return waitFor(ctx, b.tenure.lane, what, func() (*topology.Plan, error) {
+	return waitFor(ctx, b.tenure, what, func() (*topology.Plan, error) {
 		plan, ok := b.knownPlan(instance)
 		if !ok {
 			return nil, errors.New("is not deployed, or this node cannot compile it")
@@ -656,7 +657,8 @@ func definitionOf(i *topology.Instance) string {
 // waitFor asks until there is an answer. The lane stands still meanwhile, and
 // says so: nothing may be decided without it, and nothing is lost. What is asked
 // for is put into words only when they are said: mostly the answer is at hand.
-func waitFor[T any](ctx context.Context, l *lane, what func() string, ask func() (T, error)) (T, error) {
+func waitFor[T any](ctx context.Context, t *tenure, what func() string, ask func() (T, error)) (T, error) {
+	l := t.lane
 	for failures := 0; ; failures++ {
 		answer, err := ask()
 		if err == nil {
@@ -673,6 +675,9 @@ func waitFor[T any](ctx context.Context, l *lane, what func() string, ask func()
 		}
 		if failures >= stillAfter {
 			l.standsStill(fmt.Sprintf("waits for %s: %v", what(), err))
+		}
+		if err := t.landCommitted(ctx); err != nil {
+			return answer, err
 		}
 		l.live()
 		l.rest(ctx, retryDelay(failures))

@@ -58,6 +58,7 @@ func TestScheduleIsToldAgainAfterAnAbortAndOnceOtherwise(t *testing.T) {
 		b.discard()
 	}
 	b, told := tells()
+	b.share = newShare(0, b.out, nil, Member{})
 	if err := b.apply(); err != nil || told != "every 1h" {
 		t.Fatalf("told %q, %v", told, err)
 	}

@@ -9,7 +9,7 @@
 //	membership   the place in the group; starts and stops lanes
 //	balancer     who gets which lanes
 //	lane         one state partition: takes over, decides, begins anew after trouble
-//	tenure       one uninterrupted ownership of a lane: the loop
+//	tenure       one uninterrupted ownership of a lane: the loop; what is in flight of it (flight.go)
 //	batch        what one transaction will hold
 //	committer    puts the batches of a node's lanes into common transactions
 //	Ring         two transactional producers that take turns
@@ -22,8 +22,10 @@
 // # The loop
 //
 //	fill    decide what has come and what is due     (batch.consume, batch.fire)
-//	commit  one Kafka transaction                    (batch.commit)
-//	apply   one Pebble batch with the position in it (batch.apply), or drop it all
+//	offer   have it ready for the next transaction   (batch.seal, committer)
+//	land    one Pebble batch with the position in it (batch.apply), or drop it all
+//
+// While one batch is in flight the next is filled, upon it.
 //
 // # What it holds to
 //

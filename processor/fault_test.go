@@ -121,6 +121,23 @@ func TestEachInputCountsOnceWhileConnectionsAreCut(t *testing.T) {
 	}
 }
 
+// Whatever is decided again after an abort, and with it what was decided upon it,
+// counts once, while records keep coming.
+func TestEachInputCountsOnceWhileTransactionsAreAborted(t *testing.T) {
+	c := newCounting(t, kafkatest.Embedded(t, 1))
+	c.keys = 2
+	node := c.node()
+	c.ready(node)
+	for range 10 {
+		c.cluster.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.TransactionAbortable})
+		c.add(20)
+	}
+	c.settle()
+	if n := node.count("rondo_transaction_replays_total"); n < 5 {
+		t.Errorf("%v batches were decided again", n)
+	}
+}
+
 // The connection stays cut for longer than a transaction may take: nobody can
 // say what became of it. The lane finds out by reading.
 func TestUnknownOutcomeIsFoundOutByReading(t *testing.T) {

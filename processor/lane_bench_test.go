@@ -31,7 +31,7 @@ import (
 func BenchmarkLane(b *testing.B) {
 	for _, keys := range []int{1, 10, 100} {
 		b.Run(fmt.Sprintf("call5/keys-%d", keys), func(b *testing.B) {
-			l := newBenchLane(b)
+			l := newBenchLane(b, benchDefinition)
 			b.ReportAllocs()
 			l.workflows(0, 100) // what is made once is made
 			inLane, next := time.Duration(0), 100
@@ -76,16 +76,16 @@ var benchSchemas = map[string]string{
 
 // benchLane is a lane whose tenure is driven by hand.
 type benchLane struct {
-	b      *testing.B
+	b      testing.TB
 	tenure *tenure
 	codecs map[string]*goavro.Codec
 	offset int64 // of the next input record
 	ends   map[input]int64
 }
 
-// newBenchLane takes what a lane needs to know of its topics and definitions from
+// newBenchLane takes what a lane needs to know of its topics and its definition from
 // an embedded broker; after that nothing is asked any more.
-func newBenchLane(b *testing.B) *benchLane {
+func newBenchLane(b testing.TB, definition string) *benchLane {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	b.Cleanup(cancel)
@@ -94,7 +94,7 @@ func newBenchLane(b *testing.B) *benchLane {
 		App: "bench", Brokers: cluster.Addrs, Partitions: 1, Replication: 1, DataDir: "data",
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	}.WithDefaults()
-	def, found := topology.Parse("call5.yaml", []byte(benchDefinition), benchFile)
+	def, found := topology.Parse("test.yaml", []byte(definition), benchFile)
 	if found.HasErrors() {
 		b.Fatal(found)
 	}
@@ -123,7 +123,7 @@ func newBenchLane(b *testing.B) *benchLane {
 	return newBenchTenure(ctx, b, s)
 }
 
-func newBenchTenure(ctx context.Context, b *testing.B, s *shared) *benchLane {
+func newBenchTenure(ctx context.Context, b testing.TB, s *shared) *benchLane {
 	changelog, err := s.cluster.topic(ctx, s.topics.Changelog)
 	if err != nil {
 		b.Fatal(err)
@@ -154,7 +154,7 @@ func benchFile(name string) ([]byte, error) {
 	return nil, os.ErrNotExist
 }
 
-func createBenchTopics(ctx context.Context, b *testing.B, config Config, client *kgo.Client) {
+func createBenchTopics(ctx context.Context, b testing.TB, config Config, client *kgo.Client) {
 	plan, found := topology.Compile(config.Definitions[0], topology.Options{Application: config.App})
 	if found.HasErrors() {
 		b.Fatal(found)
@@ -216,10 +216,10 @@ func (l *benchLane) batch(records []*kgo.Record) int {
 			l.b.Fatal(err)
 		}
 	}
-	if err := b.complete(Member{ID: "member-1", Generation: 1}); err != nil {
+	if err := b.seal(); err != nil {
 		l.b.Fatal(err)
 	}
-	for _, record := range b.out {
+	for _, record := range b.share.records {
 		to := input{record.Topic, record.Partition}
 		record.Offset = l.ends[to]
 		l.ends[to]++
@@ -227,7 +227,7 @@ func (l *benchLane) batch(records []*kgo.Record) int {
 	if err := b.apply(); err != nil {
 		l.b.Fatal(err)
 	}
-	return len(b.out)
+	return len(b.share.records)
 }
 
 // BenchmarkRingEmbedded is a transaction of the ring on the embedded broker: of

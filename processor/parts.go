@@ -106,7 +106,7 @@ func partsOf(i *topology.Instance) []*topology.Part {
 // known, unless that has just left the cache: to walk over all parts for each
 // decision would cost as much as the whole.
 func (b *batch) partBytes(storeKey string, before *topology.Instance) int {
-	known, ok := b.staged[storeKey]
+	known, ok := b.stagedOf(storeKey)
 	if !ok {
 		known, ok = b.tenure.cache.get(storeKey)
 	}

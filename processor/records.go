@@ -448,7 +448,7 @@ func (b *batch) omitted(bytes int) string {
 // topic returns the facts of a topic. A command's topic that does not exist
 // yet (its definition was deployed before it) is waited for, loudly.
 func (b *batch) topic(ctx context.Context, name string) (topicFacts, error) {
-	return waitFor(ctx, b.tenure.lane, func() string { return "topic " + name }, func() (topicFacts, error) {
+	return waitFor(ctx, b.tenure, func() string { return "topic " + name }, func() (topicFacts, error) {
 		return b.tenure.lane.shared.cluster.topic(ctx, name)
 	})
 }

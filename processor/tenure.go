@@ -19,12 +19,15 @@ type tenure struct {
 	lane      *lane
 	changelog topicFacts
 
-	next    map[input]int64 // of each input, the next record to read; what is committed, plus what the open batch holds
+	next    map[input]int64 // of each input, the next record to decide; what is committed, plus what the batches in flight and the open one hold
 	ids     map[input]topicID
 	notes   map[input]offsetNote    // what is committed with the offsets
 	at      topology.Instant        // of the last decision
 	feeders map[string]bool         // topics whose records have come through the inbox
 	unread  []schemas.InputPosition // of inputs that the lane has read and does not read now
+
+	open   *batch   // being decided, or offered to the committer; nil: none is
+	flying []*batch // taken by the committer and not heard of since, the first one first; at most two, and beside an open one at most one
 
 	intake  *intake
 	waiting []*kgo.Record // taken from the intake, not decided yet
@@ -80,10 +83,11 @@ const (
 )
 
 // run is the lane's loop: what has come and what is due is decided, committed
-// in one transaction, and applied; or, if that failed, decided again.
-func (t *tenure) run(ctx context.Context) error {
+// in one transaction, and applied; or, if that failed, decided again. While one
+// batch is in flight the next is decided; see flight.go.
+func (t *tenure) run(ctx context.Context) (err error) {
 	defer t.leave()
-	var err error
+	defer func() { err = errors.Join(err, t.abandon(ctx)) }()
 	if t.intake, err = t.lane.shared.fetcher.start(ctx, t.next); err != nil {
 		return err
 	}
@@ -94,63 +98,72 @@ func (t *tenure) run(ctx context.Context) error {
 		if t.lane.stopped() {
 			return t.finish(ctx)
 		}
-		b := newBatch(t)
-		if err := t.fill(ctx, b); err != nil {
-			b.discard()
-			return err
-		}
-		if err := t.settle(ctx, b); err != nil {
+		if err := t.decide(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// decide fills the open batch, or a new one, and offers it to the committer if it
+// is worth a transaction.
+func (t *tenure) decide(ctx context.Context) error {
+	if t.mayDecide() {
+		if err := t.fill(ctx); err != nil {
+			return err
+		}
+	}
+	b := t.open
+	switch {
+	case b == nil || b.share != nil:
+		return nil
+	case b.worthCommitting():
+		return b.seal()
+	case len(t.flying) == 0:
+		b.keepPositions()
+		t.open = nil
+		t.lane.live()
+	}
+	return nil
 }
 
 // fill decides inputs until there are no more or the batch is full: desks of
 // definitions that are new, then records, then the timers that the horizon allows.
-func (t *tenure) fill(ctx context.Context, b *batch) error {
-	t.recallTimers()
-	if err := b.keepDesks(ctx); err != nil {
-		return err
-	}
-	for !b.full() {
-		record, err := t.nextRecord()
-		if err != nil {
-			return t.explainRead(ctx, err)
-		}
-		if record == nil {
-			break
-		}
-		if err := b.consume(ctx, record); err != nil {
+// Upon a batch in flight, and in one that is offered, it decides records only.
+func (t *tenure) fill(ctx context.Context) error {
+	if len(t.flying) > 0 && t.open == nil {
+		if more, err := t.more(ctx); !more || err != nil {
 			return err
 		}
+	}
+	if t.open == nil {
+		t.open = newBatch(t)
+	}
+	b, alone := t.open, t.alone(t.open)
+	if alone {
+		t.recallTimers()
+		if err := b.keepDesks(ctx); err != nil {
+			return err
+		}
+	}
+	if err := t.consumeAll(ctx, b); err != nil || !alone {
+		return err
 	}
 	return t.fireTimers(ctx, b)
 }
 
-// settle commits a batch and makes it visible, or puts everything back as it
-// was before it.
-func (t *tenure) settle(ctx context.Context, b *batch) error {
-	defer t.lane.live()
-	if !b.worthCommitting() {
-		b.keepPositions()
-		return nil
-	}
-	err := b.commit(ctx)
-	switch {
-	case err == nil:
-		if t.aborts > 0 {
-			t.lane.goesOn()
+// consumeAll decides records until there are no more or the batch is full.
+func (t *tenure) consumeAll(ctx context.Context, b *batch) error {
+	for !b.full() {
+		if more, err := t.more(ctx); !more || err != nil {
+			return err
 		}
-		t.single, t.refused, t.aborts = false, nil, 0
-		t.lane.rejoin()
-		return b.apply()
-	case errors.Is(err, ErrAborted):
-		b.discard()
-		return t.replay(ctx, b, err)
-	default:
-		b.discard()
-		return err
+		record := t.waiting[0]
+		t.waiting = t.waiting[1:]
+		if err := b.consume(ctx, record); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // replay prepares to decide an aborted batch again. The abort was answered, so
@@ -160,7 +173,7 @@ func (t *tenure) replay(ctx context.Context, b *batch, cause error) error {
 	var refused *RecordError
 	switch {
 	case errors.Is(cause, ErrStaleMember):
-		return t.awaitMember(ctx, cause)
+		return t.awaitMember(ctx, b.share.member, cause)
 	case errors.Is(cause, ErrNotMember):
 		return cause // the group has given the partition away; its callback says so
 	case errors.As(cause, &refused) && refused.TooLarge():
@@ -225,9 +238,12 @@ func tooMuch(cause *RecordError) string {
 }
 
 // awaitMember waits for the assignment callback that confirms the partition
-// under the group's new generation. If the partition was given away instead,
-// the lane is stopped by that callback.
-func (t *tenure) awaitMember(ctx context.Context, cause error) error {
+// under the group's new generation; it may have come already. If the partition was
+// given away instead, the lane is stopped by that callback.
+func (t *tenure) awaitMember(ctx context.Context, stale Member, cause error) error {
+	if *t.lane.member.Load() != stale {
+		return nil
+	}
 	timer := time.NewTimer(t.lane.shared.config.SessionTimeout)
 	defer timer.Stop()
 	select {
@@ -242,15 +258,33 @@ func (t *tenure) awaitMember(ctx context.Context, cause error) error {
 	}
 }
 
-// wait returns when there is something to decide, or the lane is to stop.
+// wait returns when there is something to decide, when something has become of
+// what was handed in, or when the lane is to stop.
 func (t *tenure) wait(ctx context.Context) error {
-	if len(t.waiting) > 0 || t.lane.stopped() {
+	to, offered := t.offer()
+	select {
+	case to <- offered: // the committer has nothing else to do
+		t.taken()
+		return nil
+	default:
+	}
+	var ready <-chan struct{}
+	if t.mayDecide() {
+		ready = t.intake.ready
+	}
+	if ready != nil && len(t.waiting) > 0 || t.lane.stopped() {
 		return nil
 	}
 	timer := time.NewTimer(t.untilNext())
 	defer timer.Stop()
 	select {
-	case <-t.intake.ready:
+	case to <- offered:
+		t.taken()
+	case answer := <-t.answer():
+		return t.land(ctx, answer)
+	case <-ready:
+		_, err := t.more(ctx)
+		return err
 	case <-timer.C:
 	case answer := <-t.horizon.answers:
 		t.horizon.arrived(answer)
@@ -264,9 +298,13 @@ func (t *tenure) wait(ctx context.Context) error {
 // idleTurn is how often an idle lane turns, to show that it lives.
 const idleTurn = 2 * time.Second
 
-// untilNext is how long there will be nothing to do unless a record comes.
+// untilNext is how long there will be nothing to do unless a record comes, or an
+// answer.
 func (t *tenure) untilNext() time.Duration {
 	d := idleTurn
+	if t.open != nil || len(t.flying) > 0 {
+		return d
+	}
 	if due, ok := t.nextDue(); ok {
 		d = min(d, time.UnixMilli(due).Sub(t.lane.shared.clock()))
 	}
@@ -286,21 +324,16 @@ func (t *tenure) nextDue() (int64, bool) {
 	return t.horizon.wakeAt(due)
 }
 
-// nextRecord returns the next record to decide, or nil.
-func (t *tenure) nextRecord() (*kgo.Record, error) {
-	if len(t.waiting) == 0 {
-		records, err := t.intake.take(batchInputs)
-		if err != nil {
-			return nil, err
-		}
-		t.waiting = records
+// more reports whether records wait to be decided.
+func (t *tenure) more(ctx context.Context) (bool, error) {
+	if len(t.waiting) > 0 {
+		return true, nil
 	}
-	if len(t.waiting) == 0 {
-		return nil, nil
+	var err error
+	if t.waiting, err = t.intake.take(batchInputs); err != nil {
+		return false, t.explainRead(ctx, err)
 	}
-	record := t.waiting[0]
-	t.waiting = t.waiting[1:]
-	return record, nil
+	return len(t.waiting) > 0, nil
 }
 
 // explainRead turns an input that cannot be read into what an operator needs.
@@ -314,24 +347,32 @@ func (t *tenure) explainRead(ctx context.Context, err error) error {
 // writeStart commits where reading begins, before anything is read: from then
 // on the changelog knows it, whatever happens to the group's offsets.
 func (t *tenure) writeStart(ctx context.Context) error {
-	if err := t.commitPositions(ctx); err != nil {
+	if err := t.commitOpen(ctx); err != nil {
 		return fmt.Errorf("write the starting point of partition %d: %w", t.lane.partition, err)
 	}
 	return nil
 }
 
-// finish commits positions that wait for company, so that the group's lag is
-// exact after a clean stop. What waits in the intake is read by the next owner.
+// finish waits for what is in flight, and commits what was decided upon it and
+// positions that wait for company, so that the group's lag is exact after a clean
+// stop. What waits in the intake is read by the next owner.
 func (t *tenure) finish(ctx context.Context) error {
-	if t.lazyUntil.IsZero() {
+	if err := t.landAll(ctx); err != nil {
+		return err
+	}
+	if t.open == nil && t.lazyUntil.IsZero() {
 		return nil
 	}
-	return t.commitPositions(ctx)
+	return t.commitOpen(ctx)
 }
 
-// commitPositions runs a transaction of nothing but the inputs' positions.
-func (t *tenure) commitPositions(ctx context.Context) error {
-	b := newBatch(t)
+// commitOpen runs a transaction of what the open batch holds; if there is none, of
+// nothing but the inputs' positions.
+func (t *tenure) commitOpen(ctx context.Context) error {
+	b := t.open
+	if t.open = nil; b == nil {
+		b = newBatch(t)
+	}
 	if err := b.commit(ctx); err != nil {
 		b.discard()
 		return err
