@@ -259,6 +259,9 @@ func (c *calling) attempt(p *pass, b *Branch, n *node, call *Call) {
 		fault = p.emit(b, n, c.command, call)
 	}
 	if fault != nil {
+		if b.top().Call == call {
+			call.Asking = true // it was let through, and is not sent
+		}
 		p.fault(b, n, fault)
 		return
 	}
