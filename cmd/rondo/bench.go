@@ -41,7 +41,7 @@ Engine, load and broker are processes of their own.`,
 	flags := cmd.Flags()
 	flags.StringSliceVar(&cfg.Brokers, "brokers", nil, "brokers of a Kafka cluster, host:port, instead of the embedded one")
 	flags.IntVar(&cfg.Rounds, "rounds", 3, "how often everything is measured")
-	flags.DurationVar(&cfg.WarmUp, "warm-up", 0, "load before anything is measured (default: 30s with --brokers, else 3s)")
+	flags.DurationVar(&cfg.WarmUp, "warm-up", 0, "most time for little transactions before anything is measured, until what they cost the broker is steady (default: 90s with --brokers, else 30s)")
 	flags.Float64Var(&cfg.Scale, "scale", 1, "factor for the times of all measurements")
 	flags.Int64Var(&cfg.Cases, "cases", 0, "let each measurement end after so many cases instead of its time")
 	flags.IntVar(&cfg.BrokerPID, "broker-pid", 0, "process of a broker on this machine, whose processor time is measured")
@@ -68,9 +68,9 @@ Engine, load and broker are processes of their own.`,
 			return err
 		}
 		if cfg.WarmUp == 0 {
-			cfg.WarmUp = 3 * time.Second
+			cfg.WarmUp = 30 * time.Second
 			if len(cfg.Brokers) > 0 {
-				cfg.WarmUp = 30 * time.Second
+				cfg.WarmUp = 90 * time.Second
 			}
 		}
 		cfg.Version, cfg.Progress = programVersion(), cmd.ErrOrStderr()

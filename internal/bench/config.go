@@ -25,8 +25,9 @@ type Config struct {
 	// Rounds is how often everything is measured; what is said is the median.
 	Rounds int
 
-	// WarmUp is how long load is put on before anything is measured. A broker on
-	// a JVM needs 30 s.
+	// WarmUp is for how long the broker is warmed up at most before anything is
+	// measured. It ends when what a transaction costs is steady; a JVM needs a
+	// minute or two.
 	WarmUp time.Duration
 
 	// Scale multiplies the times of all phases. Default: 1.

@@ -35,6 +35,9 @@ func doubtsOf(r *Result) []Doubt {
 	if r.Soak != nil {
 		return append(all, r.Soak.doubts()...)
 	}
+	if !r.Warmth.Steady {
+		all = append(all, Doubt{What: "the broker was not warm: what a transaction costs was still changing when measuring began. NO figure is to be trusted; give --warm-up more time, or look for what else is at work", How: r.Warmth.String()})
+	}
 	if r.Rounds < 3 {
 		all = append(all, Doubt{What: "there were fewer than three rounds: how far they differ is not known", How: fmt.Sprint(r.Rounds)})
 	}

@@ -97,6 +97,7 @@ func (r *Result) single(g Goal, workload, phase string, number func(Round) float
 // judged says what became of a goal that is made of some figures.
 func (r *Result) judged(g Goal, places ...string) Goal {
 	g.State = g.state()
+	g.Doubtful = g.State != NotMeasured && !r.Warmth.Steady
 	for _, d := range r.Doubts {
 		if g.State != NotMeasured && !d.Minor && slices.Contains(places, d.Of) {
 			g.Doubtful = true

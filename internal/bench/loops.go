@@ -24,15 +24,15 @@ func (b *bare) prefix() string { return b.app }
 const laneInputs = 1000
 
 // startLoop starts a loop that has learned what to write.
-func (s *session) startLoop(ctx context.Context, kind loop.Kind, prefix string, inputs []string, learned lesson) (*bare, error) {
+func (s *session) startLoop(ctx context.Context, kind loop.Kind, prefix string, inputs []string, learned lesson, rings int) (*bare, error) {
 	listen, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 	spec := learned.spec(prefix)
 	spec.Brokers, spec.Group, spec.Kind, spec.Partitions, spec.Listen = s.cluster.brokers, prefix, kind, partitions, listen
-	// The lanes of an engine commit together, each up to so many inputs.
-	spec.Rings, spec.MaxInputs = 1, partitions*laneInputs
+	// The lanes of an engine commit together, each up to so many inputs: with one ring.
+	spec.Rings, spec.MaxInputs = rings, partitions/rings*laneInputs
 	for _, name := range inputs {
 		spec.Inputs = append(spec.Inputs, prefix+"."+name)
 	}

@@ -13,14 +13,11 @@ import (
 
 // Times of the parts of a run.
 const (
-	measureTime = 5 * time.Second // of one kind of load, in one round, on one subject
+	measureTime = 4 * time.Second // of one kind of load, in one round, on one subject
 	// rampShare of that time comes before, unmeasured.
 	rampShare = 4
 	// sessionShare of the time is enough for the loop that nothing is compared with.
 	sessionShare = 2
-	// laterShare of the warm-up is enough for all workloads but the first: the
-	// broker is warm.
-	laterShare = 3
 	// overhead of a workload: topics, joining of the group, learning.
 	overhead = 10 * time.Second
 )
@@ -66,16 +63,14 @@ func (c Config) phasesOf(w *workload.Workload, subject string) []load.Phase {
 	return phases
 }
 
-// warmUp is the load on one of some subjects before anything is measured.
-func (c Config) warmUp(w *workload.Workload, subjects int) load.Phase {
-	p := load.Phase{Name: "warm-up", Concurrency: w.Closed[len(w.Closed)-1], Measure: c.WarmUp / time.Duration(subjects)}
-	if w != c.Workloads[0] {
-		p.Measure /= laterShare
-	}
+// touches are the loads on each subject before anything is measured.
+func (c Config) touches(w *workload.Workload) []load.Phase {
+	limit := w.Closed[len(w.Closed)-1]
 	if c.Cases > 0 {
-		p.Measure, p.Cases = 0, c.Cases
+		return []load.Phase{{Name: "warm-up", Concurrency: limit, Cases: c.Cases}}
 	}
-	return p
+	took := time.Duration(float64(touchTime) * c.Scale)
+	return []load.Phase{{Name: "warm-up", Concurrency: 1, Measure: took}, {Name: "warm-up", Concurrency: limit, Measure: took}}
 }
 
 // timeOf is about how long a workload takes.
@@ -85,8 +80,13 @@ func (c Config) timeOf(w *workload.Workload) time.Duration {
 	if w.Sleepers {
 		sum += time.Duration(c.Sleepers/sleepersPerSecond) * time.Second
 	}
+	if w == c.Workloads[0] && c.Cases == 0 {
+		sum += c.WarmUp // at most
+	}
 	for _, name := range subjects {
-		sum += c.warmUp(w, len(subjects)).Measure
+		for _, p := range c.touches(w) {
+			sum += p.Measure
+		}
 		for _, p := range c.phasesOf(w, name) {
 			sum += time.Duration(c.Rounds) * (p.Ramp + p.Measure)
 		}

@@ -61,7 +61,8 @@ func rounds(stepsPerSecond, milliseconds float64) []Round {
 
 func someResult() *Result {
 	r := &Result{
-		Format: Format, At: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC), Version: "v0.1.0", Rounds: 3, WarmUp: 30,
+		Format: Format, At: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC), Version: "v0.1.0", Rounds: 3,
+		Warmth:  Warmth{Seconds: 30, Figure: "the broker's processor time per transaction", Unit: "µs", Windows: []Number{3000, 1500, 1040, 1000, 980}, Steady: true},
 		Machine: Machine{CPU: "A processor", Cores: 2, MemoryBytes: 8e9, Kernel: "6.1", OS: "linux/amd64", Go: "go1.26"},
 		Broker:  Broker{Version: "v4.0", Nodes: 1, Replication: 1, Acks: "all", Settings: map[string]string{"min.insync.replicas": "1"}},
 		Workloads: []Measured{{Workload: "call5", Short: "five calls", Compares: "others", Phases: []Phase{
@@ -146,7 +147,7 @@ func TestWhatIsNotToBeTrustedIsSaid(t *testing.T) {
 
 // `rondo bench` alone takes at most ten minutes.
 func TestThePlanKeepsToItsTime(t *testing.T) {
-	c := Config{Rounds: 3, Loops: true, Scale: 1, WarmUp: 30 * time.Second}
+	c := Config{Rounds: 3, Loops: true, Scale: 1, WarmUp: 90 * time.Second}
 	for _, name := range []string{"call5", "passthrough", "counter"} {
 		c.Workloads = append(c.Workloads, workload.Named(name))
 	}
@@ -201,5 +202,50 @@ func TestTheProcessOfABrokerIsFoundByItsAddress(t *testing.T) {
 		if pid := listenerOf(address); pid != 0 {
 			t.Errorf("process %d listens on %s", pid, address)
 		}
+	}
+}
+
+func TestABrokerIsWarmWhenThreeWindowsDifferLittle(t *testing.T) {
+	nan := Number(math.NaN())
+	for _, c := range []struct {
+		windows []Number
+		want    bool
+	}{
+		{nil, false},
+		{[]Number{1000, 1000}, false},
+		{[]Number{1000, 900, 800}, false},
+		{[]Number{3000, 1000, 950, 960}, true},
+		{[]Number{1000, 950, 960, 1300}, false},
+		{[]Number{1000, nan, 1000}, false},
+	} {
+		if got := steady(c.windows); got != c.want {
+			t.Errorf("%v: steady %t", c.windows, got)
+		}
+	}
+}
+
+// Where the processor time of the broker is not known the latency tells.
+func TestWarmingLooksAtTheBroker(t *testing.T) {
+	round := someRound(1000, 2)
+	if figure, what, _ := warmingFigure(round); what != "p50 of a step" || math.Abs(figure-3000) > 100 {
+		t.Errorf("%g (%s)", figure, what)
+	}
+	round.CPU.BrokerPer1000 = 0.5 // seconds per 1,000 steps: 2.5 s for 2,500 transactions
+	if figure, what, _ := warmingFigure(round); what == "p50 of a step" || math.Abs(figure-1000) > 1 {
+		t.Errorf("%g (%s)", figure, what)
+	}
+}
+
+func TestFiguresOfAColdBrokerAreNotTrusted(t *testing.T) {
+	r := someResult()
+	r.Warmth.Steady = false
+	r.Doubts = doubtsOf(r)
+	for _, g := range goalsOf(r) {
+		if g.State != NotMeasured && !g.Doubtful {
+			t.Errorf("%s is not doubtful", g.What)
+		}
+	}
+	if len(r.Doubts) == 0 || r.Doubts[0].Of != "" {
+		t.Errorf("doubts: %+v", r.Doubts)
 	}
 }

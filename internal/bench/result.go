@@ -19,7 +19,7 @@ type Result struct {
 	Machine   Machine    `json:"machine"`
 	Broker    Broker     `json:"broker"`
 	Rounds    int        `json:"rounds"`
-	WarmUp    float64    `json:"warmUpSeconds"`
+	Warmth    Warmth     `json:"warmUp"`
 	Workloads []Measured `json:"workloads"`
 	Soak      *Soak      `json:"soak,omitempty"`
 	Goals     []Goal     `json:"goals"`

@@ -79,7 +79,7 @@ func (s *session) startBroker() (*logged, []string, error) {
 func (s *session) measure(ctx context.Context) (*Result, error) {
 	result := &Result{
 		Format: Format, At: time.Now().UTC(), Version: s.cfg.Version, Machine: thisMachine(),
-		Rounds: s.cfg.Rounds, WarmUp: s.cfg.WarmUp.Seconds(),
+		Rounds: s.cfg.Rounds,
 	}
 	if s.cfg.Soak > 0 {
 		err := s.soakAll(ctx, result)
@@ -103,6 +103,7 @@ func (s *session) measure(ctx context.Context) (*Result, error) {
 // crew is the subjects of a workload, for as long as it is measured.
 type crew struct {
 	subjects []subject
+	learned  *lesson                     // what the loops write; nil: there are none
 	last     func(context.Context) error // what is done when all is measured; nil: nothing
 }
 
@@ -129,11 +130,8 @@ func (s *session) workload(ctx context.Context, w *workload.Workload, result *Re
 	if err := s.start(ctx, w, prefix, all, result); err != nil {
 		return m, err
 	}
-	s.say("%s: warming up", w.Name)
-	for _, sub := range all.subjects {
-		if err := s.sound(ctx, sub, w, s.nextTag(), s.cfg.warmUp(w, len(all.subjects))); err != nil {
-			return m, err
-		}
+	if err := s.warmUp(ctx, w, prefix, all, result); err != nil {
+		return m, err
 	}
 	m = Measured{Workload: w.Name, Short: w.Short, Compares: w.Compares}
 	if err := s.rounds(ctx, w, all.subjects, &m); err != nil {
@@ -200,16 +198,9 @@ func (s *session) loops(ctx context.Context, e *engine, w *workload.Workload, pr
 	if err != nil {
 		return err
 	}
+	all.learned = &learned
 	for _, kind := range []loop.Kind{loop.Ring, loop.Session} {
-		of := prefix + "-" + string(kind)
-		definitions, err := s.definitions(w, of)
-		if err != nil {
-			return err
-		}
-		if err := s.cluster.createTopics(ctx, of, definitions); err != nil {
-			return err
-		}
-		b, err := s.startLoop(ctx, kind, of, w.Inputs, learned)
+		b, err := s.loop(ctx, w, prefix+"-"+string(kind), learned, kind, 1)
 		if b != nil {
 			all.add(b)
 		}
@@ -218,6 +209,19 @@ func (s *session) loops(ctx context.Context, e *engine, w *workload.Workload, pr
 		}
 	}
 	return nil
+}
+
+// loop makes a loop's topics and starts it, with so many rings. If it does not
+// work, the loop is returned as well.
+func (s *session) loop(ctx context.Context, w *workload.Workload, prefix string, learned lesson, kind loop.Kind, rings int) (*bare, error) {
+	definitions, err := s.definitions(w, prefix)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cluster.createTopics(ctx, prefix, definitions); err != nil {
+		return nil, err
+	}
+	return s.startLoop(ctx, kind, prefix, w.Inputs, learned, rings)
 }
 
 // definitions are those of a workload whose topics have a prefix.

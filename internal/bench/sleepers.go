@@ -60,8 +60,13 @@ func (s *session) sound(ctx context.Context, sub subject, w *workload.Workload, 
 	if err != nil {
 		return err
 	}
-	if r := rounds[0]; r.Wrong > 0 {
-		return fmt.Errorf("%s: %d records or cases are not as they must be; the first: %s", phase.Name, r.Wrong, first(r.Faults))
+	return rounds[0].sound(phase.Name)
+}
+
+// sound is the error of a phase in which something was not done right.
+func (r Round) sound(phase string) error {
+	if r.Wrong > 0 {
+		return fmt.Errorf("%s: %d records or cases are not as they must be; the first: %s", phase, r.Wrong, first(r.Faults))
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (r *Result) writeHead(b *bytes.Buffer) {
 	fmt.Fprintf(b, "rondo   %s, %s\n", r.Version, r.At.Format(time.RFC3339))
 	fmt.Fprintf(b, "machine %s, %d cores, %.0f GB, %s %s, %s\n", m.CPU, m.Cores, m.MemoryBytes/1e9, m.OS, m.Kernel, m.Go)
 	fmt.Fprintf(b, "broker  %s\n", r.Broker)
-	fmt.Fprintf(b, "rounds  %d, after a warm-up of %.0f s; medians\n", r.Rounds, r.WarmUp)
+	fmt.Fprintf(b, "rounds  %d, after a warm-up of %s; medians\n", r.Rounds, r.Warmth)
 }
 
 func writeMeasured(b *bytes.Buffer, m Measured) {
