@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"rondo/processor"
 	"rondo/schemas"
 	"rondo/topology"
+	"rondo/topology/diag"
 )
 
 // checkDefinitions compiles the parsed files as a node with this configuration
@@ -48,6 +50,7 @@ func loadDefinitions(ctx context.Context, cfg processor.Config, paths []string, 
 	if err != nil {
 		return nil, nil, err
 	}
+	checkSiblings(files, paths)
 	wrong, err := showFindings(stderr, files)
 	if err != nil {
 		return nil, nil, err
@@ -59,6 +62,30 @@ func loadDefinitions(ctx context.Context, cfg processor.Config, paths []string, 
 		return nil, nil, err
 	}
 	return definitions(files), plans, nil
+}
+
+// checkSiblings adds what the files say wrong of each other. It says nothing of one
+// file that was named alone, whose children may be in any other, nor beside a file
+// that could not be read, which may be the one that is missing.
+func checkSiblings(files []definitionFile, paths []string) {
+	if len(files) == 1 && slices.Contains(paths, files[0].name) {
+		return
+	}
+	for _, d := range siblingFindings(files) {
+		for i := range files {
+			if f := &files[i]; f.name == d.Pos.File {
+				f.findings = append(f.findings, d).Sorted()
+			}
+		}
+	}
+}
+
+// siblingFindings is what the files say wrong of each other.
+func siblingFindings(files []definitionFile) diag.List {
+	if slices.ContainsFunc(files, func(f definitionFile) bool { return f.def == nil }) {
+		return nil
+	}
+	return topology.CheckSiblings(definitions(files))
 }
 
 // checkDistinct refuses two files that are the same version of one workflow.

@@ -90,6 +90,7 @@ func (o checkOptions) run(ctx context.Context, cfg processor.Config, paths []str
 	if err != nil {
 		return err
 	}
+	checkSiblings(files, paths)
 	report := checkReport{files: files, verbose: o.verbose}
 	for _, plan := range plans {
 		if o.verbose {

@@ -160,3 +160,28 @@ func TestCheckFindsAFieldThatASchemaDoesNotHave(t *testing.T) {
 		t.Errorf("exit code %d: %s", r.code, r.stdout)
 	}
 }
+
+// TestCheckComparesFilesThatAreCheckedTogether looks at a parent beside its child,
+// alone in a folder, alone by its name, and beside a file that cannot be read.
+func TestCheckComparesFilesThatAreCheckedTogether(t *testing.T) {
+	const parent = "workflow: order\nversion: 1\nmessages: {Go: {topic: go, key: event.id}}\nstart: {Go: {}}\ndo:\n  - ship: {run: parcle}\n"
+	const child = "workflow: parcel\nversion: 1\nstart: {run: {}}\ndo: [{a: {wait: 1s}}]\n"
+	dir := folder(t, map[string]string{"order.yaml": parent})
+	const unknown = "warning[unknown-workflow]: none of the workflows that are checked here is called `parcle`"
+	check := func(says bool, args ...string) {
+		t.Helper()
+		r := rondo(t, append([]string{"check"}, args...)...)
+		if strings.Contains(r.stdout, unknown) != says {
+			t.Errorf("check %v: exit code %d: %s", args, r.code, r.stdout)
+		}
+	}
+	check(true, ".")
+	check(false, "order.yaml")
+	write(t, dir+"/child.yaml", child)
+	check(true, "order.yaml", "child.yaml")
+	if r := rondo(t, "check"); r.code != exitDone || !strings.Contains(r.stdout, "did you mean `parcel`?") {
+		t.Errorf("exit code %d: %s", r.code, r.stdout)
+	}
+	write(t, dir+"/child.yaml", "\t{")
+	check(false, ".")
+}

@@ -193,7 +193,7 @@ func sourceOf(files []definitionFile) diag.Source {
 	}
 }
 
-// definitions are the parsed definitions of files without errors.
+// definitions are the parsed definitions of files, none of which is unreadable.
 func definitions(files []definitionFile) []*topology.Definition {
 	var out []*topology.Definition
 	for _, f := range files {

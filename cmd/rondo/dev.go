@@ -220,7 +220,13 @@ func (d *dev) reload(ctx context.Context) error {
 	if err := d.tellOfChanges(files); err != nil {
 		return err
 	}
+	among := siblingFindings(files)
 	for _, f := range d.changed(files) {
+		for _, d := range among {
+			if d.Pos.File == f.name {
+				f.findings = append(f.findings, d)
+			}
+		}
 		if err := d.publish(ctx, f); err != nil {
 			delete(d.seen, f.name) // try again at the next look
 			return err
