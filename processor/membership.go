@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"rondo/topology/diag"
 )
 
 // membership is the node's place in the consumer group. Its client only keeps
@@ -285,7 +286,7 @@ func (m *membership) status() Status {
 		case phaseTakingOver:
 			s.Partitions.Restoring++
 			s.Ready = false
-			s.Reason = reasonOr(l.reason.Load(), fmt.Sprintf("partition %d is being taken over, %d changelog offsets to restore", p, l.behind.Load()))
+			s.Reason = reasonOr(l.reason.Load(), fmt.Sprintf("partition %d is being taken over, %s to restore", p, diag.CountOf(int(l.behind.Load()), "changelog offset", "changelog offsets")))
 		case phaseHalted:
 			s.Ready = false
 			s.Reason = fmt.Sprintf("partition %d is halted: %s", p, *l.reason.Load())

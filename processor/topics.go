@@ -150,10 +150,10 @@ func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(),
 type Finding struct {
 	Topic    string
 	Severity FindingSeverity
-	Text     string // what is so, what follows from it, what to do
+	Text     string // what is so (it begins with a verb, for the topic stands before it), what follows, what to do
 }
 
-func (f Finding) String() string { return f.Topic + ": " + f.Text }
+func (f Finding) String() string { return f.Topic + " " + f.Text }
 
 // FindingSeverity says whether the application can run with a topic as it is.
 type FindingSeverity int
@@ -194,7 +194,7 @@ func (t Topic) compare(o observed) []Finding {
 		t.compareMessages(o, add)
 	}
 	if o.replication < t.Replication {
-		add(Warning, "has %d copies, the configuration says %d: reassign its partitions, or set replication: %d", o.replication, t.Replication, o.replication)
+		add(Warning, "has %s, the configuration says %d: reassign its partitions, or set replication: %d", diag.CountOf(o.replication, "copy", "copies"), t.Replication, o.replication)
 	}
 	if have, want := number(o.configs, "min.insync.replicas"), number(t.Configs, "min.insync.replicas"); o.configs != nil && have < want && o.replication >= t.Replication {
 		add(Warning, "has min.insync.replicas %d: a record counts as written when it has one copy; set it to %d", have, want)
@@ -212,7 +212,7 @@ func (t Topic) comparePartitions(o observed, add addFinding) {
 		return
 	}
 	if t.Kind == DefinitionsTopic {
-		add(Wrong, "has %d partitions and must have one: their order would be lost; delete it, create it with rondo topics apply, and deploy again", o.partitions)
+		add(Wrong, "has %s and must have one: their order would be lost; delete it, create it with rondo topics apply, and deploy again", diag.Count(o.partitions, "partition"))
 		return
 	}
 	add(Wrong, "has %s, the configuration says %d: the number is fixed when the application is made, for it decides where each instance lives; set partitions: %d", diag.Count(o.partitions, "partition"), t.Partitions, o.partitions)
@@ -220,7 +220,7 @@ func (t Topic) comparePartitions(o observed, add addFinding) {
 
 func (t Topic) compareOwnConfigs(o observed, add addFinding) {
 	if o.configs == nil {
-		add(Warning, "its settings cannot be read: allow DESCRIBE_CONFIGS on it, so that they can be checked")
+		add(Warning, "does not let its settings be read: allow DESCRIBE_CONFIGS on it, so that they can be checked")
 		return
 	}
 	if have, want := o.configs["cleanup.policy"], t.Configs["cleanup.policy"]; have != want {

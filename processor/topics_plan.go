@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"rondo/topology"
+	"rondo/topology/diag"
 )
 
 // topicsAppearPatience is how long a created topic may take until all brokers
@@ -145,7 +146,7 @@ func createTopic(ctx context.Context, cfg Config, adm *kadm.Client, t Topic) err
 	case err == nil:
 		return nil
 	case errors.Is(err, kerr.InvalidReplicationFactor):
-		return refuse(TopicsWrong, err, "topic %s cannot have %d copies, the cluster has fewer brokers: set replication lower, or add brokers", t.Name, t.Replication)
+		return refuse(TopicsWrong, err, "topic %s cannot have %s, the cluster has fewer brokers: set replication lower, or add brokers", t.Name, diag.CountOf(t.Replication, "copy", "copies"))
 	case errors.Is(err, kerr.TopicAlreadyExists):
 		return err
 	case resp.ErrMessage != "":
@@ -253,7 +254,7 @@ func (p TopicPlan) refusal(cfg Config) error {
 	}
 	for _, f := range p.Findings {
 		if names := topics[f.Text]; len(names) > 0 {
-			problems = append(problems, strings.Join(names, ", ")+": "+ofMany(len(names), f.Text))
+			problems = append(problems, strings.Join(names, ", ")+" "+ofMany(len(names), f.Text))
 			delete(topics, f.Text)
 		}
 	}
@@ -265,8 +266,9 @@ func (p TopicPlan) refusal(cfg Config) error {
 
 // ofMany is what is wrong with one topic, said of several.
 func ofMany(topics int, text string) string {
-	if rest, ok := strings.CutPrefix(text, "has "); ok && topics > 1 {
-		return "have " + rest
+	verb, rest, _ := strings.Cut(text, " ")
+	if many := map[string]string{"has": "have", "does": "do", "is": "are", "holds": "hold", "allows": "allow"}[verb]; many != "" && topics > 1 {
+		return many + " " + rest
 	}
 	return text
 }

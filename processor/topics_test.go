@@ -118,7 +118,7 @@ func TestVerifyRefusesAnotherNumberOfPartitions(t *testing.T) {
 		applyTopics(t, cfg, cluster, cfg.Topics(nil))
 		cfg.Partitions = 8
 		err := cfg.VerifyTopics(shortly(t), cluster.Client(t), nil)
-		wantRefusal(t, err, TopicsWrong, fmt.Sprintf("%[1]s.inbox, %[1]s.changelog, %[1]s.history, %[1]s.dead-letters", cfg.App)+": have 4 partitions, the configuration says 8: "+
+		wantRefusal(t, err, TopicsWrong, fmt.Sprintf("%[1]s.inbox, %[1]s.changelog, %[1]s.history, %[1]s.dead-letters", cfg.App)+" have 4 partitions, the configuration says 8: "+
 			"the number is fixed when the application is made, for it decides where each instance lives; set partitions: 4")
 	})
 }
@@ -172,27 +172,27 @@ func TestExistingTopicsAreComparedWithWhatIsNeeded(t *testing.T) {
 	}{
 		{"as it should be", own[InboxTopic], good(), ""},
 		{"a changelog that forgets", own[ChangelogTopic], good(),
-			"error shop.changelog: has cleanup.policy delete and must have compact, or instances older than its retention are lost: set it with kafka-configs.sh --alter"},
+			"error shop.changelog has cleanup.policy delete and must have compact, or instances older than its retention are lost: set it with kafka-configs.sh --alter"},
 		{"a changelog that compacts and forgets", own[ChangelogTopic], good("cleanup.policy", "compact,delete"),
-			"error shop.changelog: has cleanup.policy compact,delete and must have compact, or instances older than its retention are lost: set it with kafka-configs.sh --alter"},
+			"error shop.changelog has cleanup.policy compact,delete and must have compact, or instances older than its retention are lost: set it with kafka-configs.sh --alter"},
 		{"an inbox that compacts", own[InboxTopic], good("cleanup.policy", "compact"),
-			"error shop.inbox: has cleanup.policy compact and must have delete, or only the last record of each key is kept: set it with kafka-configs.sh --alter"},
+			"error shop.inbox has cleanup.policy compact and must have delete, or only the last record of each key is kept: set it with kafka-configs.sh --alter"},
 		{"messages too small", own[HistoryTopic], good("max.message.bytes", "1048588"),
-			"error shop.history: has max.message.bytes 1048588 and needs 4194304, or large instances stop their partition: set it with kafka-configs.sh --alter"},
+			"error shop.history has max.message.bytes 1048588 and needs 4194304, or large instances stop their partition: set it with kafka-configs.sh --alter"},
 		{"fewer copies", own[InboxTopic], observed{partitions: 8, replication: 1, configs: good().configs},
-			"warning shop.inbox: has 1 copies, the configuration says 3: reassign its partitions, or set replication: 1"},
+			"warning shop.inbox has 1 copy, the configuration says 3: reassign its partitions, or set replication: 1"},
 		{"one acknowledgement", own[InboxTopic], good("min.insync.replicas", "1"),
-			"warning shop.inbox: has min.insync.replicas 1: a record counts as written when it has one copy; set it to 2"},
+			"warning shop.inbox has min.insync.replicas 1: a record counts as written when it has one copy; set it to 2"},
 		{"unclean election", own[InboxTopic], good("unclean.leader.election.enable", "true"),
-			"warning shop.inbox: allows unclean.leader.election: records that were acknowledged can be lost; set it to false"},
+			"warning shop.inbox allows unclean.leader.election: records that were acknowledged can be lost; set it to false"},
 		{"settings that are not shown", own[InboxTopic], observed{partitions: 8, replication: 3},
-			"warning shop.inbox: its settings cannot be read: allow DESCRIBE_CONFIGS on it, so that they can be checked"},
+			"warning shop.inbox does not let its settings be read: allow DESCRIBE_CONFIGS on it, so that they can be checked"},
 		{"definitions in several partitions", own[DefinitionsTopic], good("cleanup.policy", "compact"),
-			"error shop.definitions: has 8 partitions and must have one: their order would be lost; delete it, create it with rondo topics apply, and deploy again"},
+			"error shop.definitions has 8 partitions and must have one: their order would be lost; delete it, create it with rondo topics apply, and deploy again"},
 		{"events with other partitions", events, observed{partitions: 3, replication: 3, configs: good().configs},
-			"note shop.orders: has 3 partitions, not 8: its records take a hop through the inbox"},
+			"note shop.orders has 3 partitions, not 8: its records take a hop through the inbox"},
 		{"events that are compacted", events, good("cleanup.policy", "compact"),
-			"warning shop.orders: is compacted and read for events: of several events of a key, all but the last may vanish before they are read"},
+			"warning shop.orders is compacted and read for events: of several events of a key, all but the last may vanish before they are read"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []string
@@ -216,7 +216,7 @@ func TestVerifyLogsWhatCanBeLivedWith(t *testing.T) {
 	if err := cfg.VerifyTopics(shortly(t), cluster.Client(t), nil); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(log.String(), "has 1 copies, the configuration says 3"); n != 5 {
+	if n := strings.Count(log.String(), "has 1 copy, the configuration says 3"); n != 5 {
 		t.Errorf("%d warnings about copies in:\n%s", n, log.String())
 	}
 }

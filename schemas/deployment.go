@@ -46,6 +46,10 @@ func DecodeDeployment(b []byte) (Deployment, error) {
 	if err != nil {
 		return Deployment{}, err
 	}
+	version := get[int32](n, "version")
+	if version < 0 {
+		return Deployment{}, fmt.Errorf("decode deployment record: version %d", version)
+	}
 	files := map[string][]byte{}
 	for _, item := range get[[]any](n, "files") {
 		file := item.(fields)
@@ -53,7 +57,7 @@ func DecodeDeployment(b []byte) (Deployment, error) {
 	}
 	return Deployment{
 		Workflow:   get[string](n, "workflow"),
-		Version:    int(get[int32](n, "version")),
+		Version:    int(version),
 		Source:     bytes.Clone(get[[]byte](n, "source")),
 		Files:      files,
 		Digest:     get[string](n, "digest"),

@@ -46,7 +46,7 @@ func (p *pass) end(status Status, f *Failure, output value.Value) {
 		p.note("late", "", k.Event.Message)
 	}
 	text := string(status)
-	if f != nil {
+	if f != nil && f.Name != text { // an error called like the status adds nothing
 		text += " " + f.Name
 	}
 	p.note("end", "", text)

@@ -95,7 +95,7 @@ func (f *findings) sorted() diag.List {
 		list = append(list, diag.Diagnostic{
 			Code:    codeTooManyFindings,
 			Pos:     diag.Pos{File: list[0].Pos.File},
-			Message: fmt.Sprintf("%d more findings are not shown", f.dropped),
+			Message: diag.CountOf(f.dropped, "more finding is", "more findings are") + " not shown",
 			Help:    "mend the first ones and check again",
 		})
 	}
@@ -110,8 +110,8 @@ func (p *parser) load(src []byte) *yaml.Node {
 			help("split the workflow, or move large literals into the services")
 		return nil
 	}
-	if at, found := p.page.first(src, isInvalid); found {
-		p.report(at, codeNotUTF8, "the file is not UTF-8 text").help("save it as UTF-8")
+	if d, found := diag.NotUTF8(p.page.file, src); found {
+		p.report(span{d.Pos, d.Length}, codeNotUTF8, d.Message).help(d.Help)
 		return nil
 	}
 	if at, found := p.page.first(src, isUnprintable); found {

@@ -55,10 +55,10 @@ func (p *page) rest(line, column int) []rune {
 }
 
 // first is the place of the first character that is meant, if there is one.
-func (p *page) first(src []byte, meant func(c rune, size int) bool) (span, bool) {
+func (p *page) first(src []byte, meant func(c rune) bool) (span, bool) {
 	for at := 0; at < len(src); {
 		c, size := utf8.DecodeRune(src[at:])
-		if meant(c, size) {
+		if meant(c) {
 			lines := diag.Lines(append(src[:at:at], 'x'))
 			return span{p.at(len(lines), utf8.RuneCountInString(lines[len(lines)-1])), 1}, true
 		}
@@ -67,11 +67,8 @@ func (p *page) first(src []byte, meant func(c rune, size int) bool) (span, bool)
 	return span{}, false
 }
 
-// isInvalid is a byte that is not UTF-8.
-func isInvalid(c rune, size int) bool { return c == utf8.RuneError && size == 1 }
-
 // isUnprintable is a character that YAML forbids.
-func isUnprintable(c rune, _ int) bool {
+func isUnprintable(c rune) bool {
 	return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0xFFFE || c == 0xFFFF
 }
 

@@ -19,7 +19,7 @@ import (
 func newAct() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "act KIND WORKFLOW/KEY",
-		Short: "Act on one instance: cancel, pause, resume, retry, set variables and more",
+		Short: "Act on one instance: cancel, pause, retry, set variables and more",
 		Long: `Act on one instance. The act is a record on the inbox, with who did it and why;
 the node that owns the instance decides it, and it becomes part of the history.
 

@@ -28,9 +28,9 @@ func newBench() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench [WORKLOAD…]",
 		Short: "Measure what workflows cost on this machine",
-		Long: `Measure throughput, latency, processor time, memory and bytes of some workloads, on
-the embedded broker or with --brokers on a Kafka cluster (docs/performance.md).
-Engine, load and broker are processes of their own.`,
+		Long: `Measure throughput, latency, processor time, memory and bytes of some workloads,
+on the embedded broker or with --brokers on a Kafka cluster
+(docs/performance.md). Engine, load and broker are processes of their own.`,
 		Example: `  rondo bench
   rondo bench call5 --rounds 1 --scale 0.2
   rondo bench --brokers localhost:9092`,

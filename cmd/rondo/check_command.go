@@ -19,9 +19,9 @@ func newCheck() *cobra.Command {
 		Aliases: []string{"validate"},
 		Short:   "Check workflow files without running them",
 		Long: `Check workflow files, or those in folders (the current one without arguments),
-without running them: every error at once, with its place and what to do, and warnings of what is legal but hardly
-meant. Schema files are read beside the workflow, and expressions and commands
-are checked against them.
+without running them: every error at once, with its place and what to do, and
+warnings of what is legal but hardly meant. Schema files are read beside the
+workflow, and expressions and commands are checked against them.
 
 -v also prints, for each step at which an instance can wait, which messages it
 takes, holds for a later step, and ignores.
@@ -32,8 +32,8 @@ another step, entered afresh or refused, what differs there, further on, in what
 is undone, and wherever it stands. Exit code 1 says that the file has a migrate
 for that version, and instances at some step are refused all the same.
 
---live asks the application of the configuration and says of every living instance
-whether it can move to this version; exit code 1 says that one cannot.
+--live asks the application of the configuration and says of every living
+instance whether it can move to this version; exit code 1 says that one cannot.
 
 Subjects of a schema registry are checked only with --config, for only the
 configuration says where the registry is; nothing else of it is used.`,

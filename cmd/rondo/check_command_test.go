@@ -100,6 +100,19 @@ func TestCheckKnowsASchemaFileByANearName(t *testing.T) {
 	}
 }
 
+// TestABinaryFileIsNamedAndNotShown gives a program's file to whoever reads files.
+func TestABinaryFileIsNamedAndNotShown(t *testing.T) {
+	const binary = "\x7fELF\x02\x01\x00\xff\xfe"
+	folder(t, map[string]string{"a.yaml": binary, "a.test.yaml": binary, "rondo.yaml": binary})
+	for _, args := range []string{"check a.yaml", "fmt a.yaml", "graph a.yaml", "test a.test.yaml", "topics plan"} {
+		r := rondo(t, strings.Fields(args)...)
+		said := r.stdout + r.stderr
+		if r.code != exitDefinition && r.code != exitUsage || !strings.Contains(said, "]: the file is no text, but binary\n") || strings.Contains(said, "ELF") {
+			t.Errorf("%s: exit code %d: %s", args, r.code, said)
+		}
+	}
+}
+
 func TestTwoFilesCannotBeOneVersion(t *testing.T) {
 	folder(t, map[string]string{"a.yaml": parcelFile, "b.yaml": parcelFile})
 	r := rondo(t, "check", "a.yaml", "b.yaml")

@@ -115,7 +115,7 @@ func TestTopicsPlanRefusesAnotherNumberOfPartitions(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	write(t, "rondo.yaml", strings.Replace(read(t, "rondo.yaml"), "partitions: 2", "partitions: 4", 1))
-	want := "error: " + app + ".inbox: has 2 partitions, the configuration says 4: the number is fixed when the application is made"
+	want := "error: " + app + ".inbox has 2 partitions, the configuration says 4: the number is fixed when the application is made"
 	for _, command := range []string{"plan", "apply"} {
 		r := rondo(t, "topics", command)
 		if r.code != exitTopics || !strings.Contains(r.stdout+r.stderr, want) {

@@ -35,15 +35,33 @@ func readDefinitions(paths []string) ([]definitionFile, error) {
 	}
 	var out []definitionFile
 	for _, name := range names {
-		src, err := os.ReadFile(name)
+		f, err := readDefinition(name)
 		if err != nil {
-			return nil, fmt.Errorf("read the definition: %w", err)
+			return nil, err
 		}
-		f := definitionFile{name: name, src: src}
-		f.def, f.findings = topology.Parse(name, src, beside(name))
 		out = append(out, f)
 	}
 	return out, nil
+}
+
+// readDefinition reads and parses one workflow file.
+func readDefinition(name string) (definitionFile, error) {
+	src, err := readSource(name)
+	if err != nil {
+		return definitionFile{}, err
+	}
+	f := definitionFile{name: name, src: src}
+	f.def, f.findings = topology.Parse(name, src, beside(name))
+	return f, nil
+}
+
+// readSource reads the text of a workflow file, whoever needs it.
+func readSource(name string) ([]byte, error) {
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read the definition: %w", err)
+	}
+	return src, nil
 }
 
 // definitionNames replaces folders by the workflow files in them, and leaves out

@@ -26,7 +26,7 @@ func newDemo() *cobra.Command {
 	cmd := newStory(stories[0])
 	cmd.Use, cmd.Args, cmd.Example = "demo", unknownCommand, examplesOf("rondo demo")
 	cmd.Short = "See a story run on two nodes, and judged exactly once"
-	cmd.Long = "Play a story of examples/: without a name, " + stories[0].Short + ".\n\n" + cmd.Long
+	cmd.Long = "Play a story of examples/: without a name,\n" + stories[0].Short + ".\n\n" + cmd.Long
 	for _, s := range stories {
 		cmd.AddCommand(newStory(s))
 	}

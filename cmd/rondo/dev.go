@@ -30,16 +30,16 @@ const (
 func newDev() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev [FOLDER]",
-		Short: "Try workflows by hand: an embedded broker, one node, definitions reloaded when they change",
+		Short: "Try workflows by hand: a broker, a node, files reloaded on change",
 		Long: `Start an embedded Kafka-compatible broker on this machine and one node, and run
 the workflows of a folder (the current one by default). Send events and read
 commands with kcat or any other client.
 
 A file that changes is published as the next change of its version (1+dev.1);
 living instances keep what they began with. Topics are created as needed. The
-application is called as in the folder's rondo.yaml, of which nothing else is used.
-Everything is kept in the folder --data until that is removed. Incidents and dead
-letters are told on stderr with the command that helps.
+application is called as in the folder's rondo.yaml, of which nothing else is
+used. Everything is kept in the folder --data until that is removed. Incidents
+and dead letters are told on stderr with the command that helps.
 
 The broker is for trying things out: it is not durable, and not Kafka.`,
 		Example: `  rondo dev

@@ -19,7 +19,7 @@ import (
 )
 
 func newDLQ() *cobra.Command {
-	return newGroup("dlq", "Look at the dead letters: records that could not be used; replay them", newDLQList(), newDLQReplay())
+	return newGroup("dlq", "Look at dead letters, records that could not be used; replay them", newDLQList(), newDLQReplay())
 }
 
 // letterFilter chooses dead letters by flags and by their coordinates.
@@ -71,7 +71,7 @@ func newDLQList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return showLetters(cmd.OutOrStdout(), asJSON, found)
+			return showLetters(cmd.OutOrStdout(), cmd.ErrOrStderr(), asJSON, found)
 		})
 	}
 	return cmd
@@ -94,7 +94,7 @@ type shownLetter struct {
 	ReplayedAt *time.Time `json:"replayed_at,omitempty"` // when this one was replayed last
 }
 
-func showLetters(w io.Writer, asJSON bool, found []audit.DeadLetter) error {
+func showLetters(w, stderr io.Writer, asJSON bool, found []audit.DeadLetter) error {
 	var rows []shownLetter
 	for _, d := range found {
 		row := shownLetter{
@@ -108,6 +108,9 @@ func showLetters(w io.Writer, asJSON bool, found []audit.DeadLetter) error {
 	}
 	if asJSON {
 		return printLines(w, rows)
+	}
+	if len(rows) == 0 {
+		return sayNone(stderr, "dead letters")
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "LETTER\tAT\tREASON\tSOURCE\tWORKFLOW\tINSTANCE\tTEXT")
@@ -142,11 +145,11 @@ refused the record consider it again. Choose them by LETTER (partition/offset, a
 filters, or all with --all. Those whose payload was left out are read from where
 they stood, if they are still there.
 
-What came from the application's own inbox (operators' acts) is replayed only
-if its LETTER is named. Dead letters stay where they are; a mark beside each, in
+What came from the application's own inbox (operators' acts) is replayed only if
+its LETTER is named. Dead letters stay where they are; a mark beside each, in
 one transaction with the replay, says that it was replayed. So each is replayed
-once, also if the command is cut off and run again, unless --again asks for more:
-then only messages with an id, or calls, tell the difference.`,
+once, also if the command is cut off and run again, unless --again asks for
+more: then only messages with an id, or calls, tell the difference.`,
 		Example: `  rondo dlq replay 3/17 3/18
   rondo dlq replay --reason undecodable --since 24h --dry-run
   rondo dlq replay --all`,
@@ -184,7 +187,7 @@ then only messages with an id, or calls, tell the difference.`,
 			}
 		}
 		if *dry {
-			return showReplays(cmd.OutOrStdout(), found, *again)
+			return showReplays(cmd.OutOrStdout(), cmd.ErrOrStderr(), found, *again)
 		}
 		return replay(ctx, cfg, found, *again, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
@@ -193,8 +196,8 @@ then only messages with an id, or calls, tell the difference.`,
 
 // showReplays lists the dead letters that were chosen, and says how many a replay
 // would write back.
-func showReplays(w io.Writer, found []audit.DeadLetter, again bool) error {
-	if err := showLetters(w, false, found); err != nil {
+func showReplays(w, stderr io.Writer, found []audit.DeadLetter, again bool) error {
+	if err := showLetters(w, stderr, false, found); err != nil {
 		return err
 	}
 	would, before, never := 0, 0, 0

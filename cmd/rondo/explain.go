@@ -15,7 +15,7 @@ func newExplain() *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain CODE",
 		Short: "Explain the code of an error: rondo explain unknown-message",
-		Long:  "Explain the code that stands in brackets behind error or warning. Without a code, list all.",
+		Long:  "Explain the code that stands in brackets behind error or warning. Without a\ncode, list all.",
 		Example: `  rondo explain
   rondo explain unknown-message`,
 		Args: atMostOne("CODE"),

@@ -18,16 +18,16 @@ import (
 func newFmt() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fmt [FILE|FOLDER]…",
-		Short: "Write workflow files in the canonical form: quotes, indentation, comments kept",
+		Short: "Write workflow files in the canonical form, comments kept",
 		Long: `Bring workflow files, or those in folders (the current one without arguments),
-into the canonical form: two blanks of indentation, quotes where an expression needs
-them and nowhere else, long expressions in blocks. What stands on one line stays
-there while it fits. Comments are kept, and the meaning never changes.
+into the canonical form: two blanks of indentation, quotes where an expression
+needs them and nowhere else, long expressions in blocks. What stands on one line
+stays there while it fits. Comments are kept, and the meaning never changes.
 
 One FILE is printed; - reads standard input. With -w the files are written anew.
-With --check those that are not in the form are named, and the exit code is 3; so it
-is for folders and several files, of which none is printed. A file with errors is
-shown with them, and left as it is.`,
+With --check those that are not in the form are named, and the exit code is 3;
+so it is for folders and several files, of which none is printed. A file with
+errors is shown with them, and left as it is.`,
 		Example: `  rondo fmt -w
   rondo fmt --check workflows
   rondo fmt checkout.yaml`,
@@ -99,9 +99,9 @@ func (f *formatter) input() error {
 }
 
 func (f *formatter) file(name string) error {
-	src, err := os.ReadFile(name)
+	src, err := readSource(name)
 	if err != nil {
-		return &failure{exitUsage, fmt.Errorf("read the definition: %w", err)}
+		return &failure{exitUsage, err}
 	}
 	return f.format(name, src, func(out []byte) error { return replaceFile(name, out) })
 }

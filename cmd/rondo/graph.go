@@ -20,8 +20,8 @@ func newGraph() *cobra.Command {
 and await and their times, the ways between them with the message, condition or
 error that takes them, what undoes them, and what may come at any time.
 
-The SVG needs no other program. The same file gives the same bytes. A folder (the
-current one without an argument) must hold one workflow file.`,
+The SVG needs no other program. The same file gives the same bytes. A folder
+(the current one without an argument) must hold one workflow file.`,
 		Example: `  rondo graph
   rondo graph checkout.yaml -o svg > checkout.svg`,
 		Args: atMostOne("FILE"),

@@ -18,7 +18,7 @@ import (
 )
 
 func newInstances() *cobra.Command {
-	return newGroup("instances", "Look at the instances: where they are, since when, and why they stand still", newInstancesList(), newInstancesShow())
+	return newGroup("instances", "Look at instances: where they are, since when, why they stand", newInstancesList(), newInstancesShow())
 }
 
 const whereHelp = `--where takes a condition in the language's expressions. Every instance has key,
@@ -34,7 +34,7 @@ func newInstancesList() *cobra.Command {
 
 ` + whereHelp,
 		Example: `  rondo instances list --status incident
-  rondo instances list --workflow checkout --where 'declines > 1 && "pay" in steps'
+  rondo instances list --workflow checkout --where '"pay" in steps'
   rondo instances list --app shop --brokers localhost:9092 -o json`,
 		Args: noArguments,
 	}
@@ -48,7 +48,7 @@ func newInstancesList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return showInstances(cmd.OutOrStdout(), asJSON, found)
+			return showInstances(cmd.OutOrStdout(), cmd.ErrOrStderr(), asJSON, found)
 		})
 	}
 	return cmd
@@ -142,7 +142,7 @@ func (f instanceFilter) condition(ctx context.Context, cfg processor.Config) (*a
 	return where, nil
 }
 
-func showInstances(w io.Writer, asJSON bool, found []*topology.Instance) error {
+func showInstances(w, stderr io.Writer, asJSON bool, found []*topology.Instance) error {
 	views := []audit.View{}
 	for _, i := range found {
 		view, err := audit.ViewOf(i)
@@ -154,6 +154,9 @@ func showInstances(w io.Writer, asJSON bool, found []*topology.Instance) error {
 	if asJSON {
 		return printLines(w, views)
 	}
+	if len(views) == 0 {
+		return sayNone(stderr, "instances")
+	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "WORKFLOW\tKEY\tVERSION\tSTATUS\tSTEP\tSINCE\tNEXT TIMER\tNOTE")
 	for _, v := range views {
@@ -161,6 +164,13 @@ func showInstances(w io.Writer, asJSON bool, found []*topology.Instance) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", nameOf(v), v.Key, v.Version, v.Status, step, since, moment(v.NextTimer), noteOf(v))
 	}
 	return table.Flush()
+}
+
+// sayNone is what there is to say of an empty list, where it does not get between
+// the lines that programs read.
+func sayNone(stderr io.Writer, what string) error {
+	_, err := fmt.Fprintf(stderr, "no %s\n", what)
+	return err
 }
 
 func nameOf(v audit.View) string {

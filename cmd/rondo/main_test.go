@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -114,8 +115,19 @@ func TestGoldenHelp(t *testing.T) {
 				t.Errorf("exit code %d, stderr %q", r.code, r.stderr)
 			}
 			name := strings.ReplaceAll(strings.TrimSpace("rondo "+command), " ", "-")
+			fitsTerminals(t, r.stdout)
 			golden(t, "help/"+name+".txt", r.stdout)
 		})
+	}
+}
+
+// fitsTerminals fails for lines of help that a terminal would wrap.
+func fitsTerminals(t *testing.T, help string) {
+	t.Helper()
+	for line := range strings.Lines(help) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > helpWidth {
+			t.Errorf("%d characters: %s", n, line)
+		}
 	}
 }
 

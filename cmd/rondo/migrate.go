@@ -23,18 +23,18 @@ migrate how. Each instance is judged first, and what becomes of it is told, by
 step: kept and mapped ones go on waiting (mapped: under another name), afresh
 ones begin the wait anew, refused ones cannot move, and stay as they are.
 
-Then an act is written for each that can move, and the node that owns the instance
-decides it: one that has moved on meanwhile is judged again. The command waits for
-the decisions, and tells of those that were refused or are outstanding. Outstanding
-ones stay in the inbox. Who gives the same command again moves only what has not
-moved yet.
+Then an act is written for each that can move, and the node that owns the
+instance decides it: one that has moved on meanwhile is judged again. The
+command waits for the decisions, and tells of those that were refused or are
+outstanding. Outstanding ones stay in the inbox. Who gives the same command
+again moves only what has not moved yet.
 
-With --dry-run nothing is written. Exit code 1 says that an instance cannot move,
-or that an act was refused or is outstanding.
+With --dry-run nothing is written. Exit code 1 says that an instance cannot
+move, or that an act was refused or is outstanding.
 
 ` + whereHelp,
 		Example: `  rondo migrate checkout --to 2 --dry-run
-  rondo migrate checkout --to 2 --where 'declines > 1' --limit 10 --reason "ticket 4711"`,
+  rondo migrate checkout --to 2 --where 'declines > 1' --limit 10 --reason "T-1"`,
 		Args: oneWorkflow,
 	}
 	application := addApplicationFlags(cmd)

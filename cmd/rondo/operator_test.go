@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -369,6 +370,7 @@ func TestGoldenHelpOfTheOperatorsCommands(t *testing.T) {
 		if r.code != exitDone || r.stderr != "" {
 			t.Errorf("%s: exit code %d, stderr %q", command, r.code, r.stderr)
 		}
+		fitsTerminals(t, r.stdout)
 		golden(t, "help/rondo-"+strings.ReplaceAll(command, " ", "-")+".txt", r.stdout)
 	}
 }
@@ -592,5 +594,17 @@ func TestMigrateSaysWhoCanMove(t *testing.T) {
 	}
 	if shown := lines(t, rondo(t, "instances", "list", "--json")); len(shown) != 1 || shown[0]["version"] != "2" {
 		t.Errorf("after the move: %v", shown)
+	}
+}
+
+func TestAnEmptyListIsASentenceBesideTheOutput(t *testing.T) {
+	var out, side strings.Builder
+	for _, asJSON := range []bool{false, true} {
+		if err := errors.Join(showInstances(&out, &side, asJSON, nil), showLetters(&out, &side, asJSON, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out.String() != "" || side.String() != "no instances\nno dead letters\n" {
+		t.Errorf("stdout %q, stderr %q", out.String(), side.String())
 	}
 }

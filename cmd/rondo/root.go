@@ -23,6 +23,9 @@ Put a version into use:  rondo deploy FILE
 Commands that talk to Kafka read rondo.yaml (docs/configuration.md).
 Exit codes are listed in docs/operations.md.`
 
+// helpWidth is the widest line of all help, in characters, as terminals have them.
+const helpWidth = 80
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "rondo",
@@ -36,6 +39,7 @@ func newRoot() *cobra.Command {
 		DisableFlagsInUseLine: true,
 	}
 	root.SetFlagErrorFunc(wrongFlag)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpWidth)))
 	root.AddCommand(commands()...)
 	root.SetHelpCommand(newHelp())
 	return root

@@ -21,7 +21,7 @@ import (
 func newTest() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test [FILE|FOLDER]…",
-		Short: "Run the scripts of workflows (*.test.yaml) in virtual time, without a broker",
+		Short: "Run scripts of workflows (*.test.yaml) in virtual time",
 		Long: `Run the scripts in files of tests (*.test.yaml), or those in folders and below
 (the current one by default), in virtual time and without a broker.
 
@@ -185,12 +185,10 @@ func (t *tests) verdict(report *suite.Report) error {
 
 // load reads and compiles a definition as a node would.
 func (t *tests) load(ctx context.Context, file string) (*suite.Definition, error) {
-	src, err := os.ReadFile(file)
+	f, err := readDefinition(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the definition: %w", err)
+		return nil, err
 	}
-	f := definitionFile{name: file, src: src}
-	f.def, f.findings = topology.Parse(file, src, beside(file))
 	files := []definitionFile{f}
 	if t.cfg.Registry == nil {
 		files = withoutSubjects(files)
@@ -199,7 +197,7 @@ func (t *tests) load(ctx context.Context, file string) (*suite.Definition, error
 	if err != nil {
 		return nil, err
 	}
-	out := &suite.Definition{File: file, Source: src, Findings: files[0].findings, Reads: filesOf(file, f.def)}
+	out := &suite.Definition{File: file, Source: f.src, Findings: files[0].findings, Reads: filesOf(file, f.def)}
 	if len(plans) == 0 {
 		return out, nil
 	}

@@ -21,13 +21,13 @@ import (
 )
 
 func newTopics() *cobra.Command {
-	return newGroup("topics", "Compare the topics with what the application needs, and create what is missing", newTopicsPlan(), newTopicsApply())
+	return newGroup("topics", "Compare the topics with what is needed, create what is missing", newTopicsPlan(), newTopicsApply())
 }
 
 func newTopicsPlan() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan [FILE…]",
-		Short: "Show which topics are missing or not as they should be; change nothing",
+		Short: "Show which topics are missing or wrong; change nothing",
 		Long: `Show the topics that the application needs: its own, and those of the messages
 of its definitions: deployed, named in the configuration, or here as FILE, such as
 one that is to be deployed.
@@ -164,7 +164,7 @@ func (t topicsCommand) apply(ctx context.Context, cmd *cobra.Command, yes bool) 
 	}
 	out := cmd.OutOrStdout()
 	err := t.plan.Apply(ctx, t.cfg, t.client, func(topic processor.Topic) {
-		fmt.Fprintf(out, "created %s: %s, %s\n", topic.Name, diag.Count(int(topic.Partitions), "partition"), copies(int(topic.Replication)))
+		fmt.Fprintf(out, "created %s: %s, %s\n", topic.Name, diag.Count(int(topic.Partitions), "partition"), diag.CountOf(int(topic.Replication), "copy", "copies"))
 	})
 	if err != nil {
 		return err
@@ -279,12 +279,4 @@ func showFindingsOf(w io.Writer, p processor.TopicPlan) error {
 		}
 	}
 	return nil
-}
-
-// copies counts them; the plural of one copy is not regular.
-func copies(n int) string {
-	if n == 1 {
-		return "1 copy"
-	}
-	return fmt.Sprintf("%d copies", n)
 }

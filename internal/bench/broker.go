@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"rondo/topology/diag"
 	"slices"
 	"strings"
 )
@@ -51,7 +52,7 @@ func (c *cluster) describe(ctx context.Context, embedded bool, topic string) (Br
 }
 
 func (b Broker) String() string {
-	kind := fmt.Sprintf("Kafka %s, %d node(s), replication %d, acks=%s", b.Version, b.Nodes, b.Replication, b.Acks)
+	kind := fmt.Sprintf("Kafka %s, %s, replication %d, acks=%s", b.Version, diag.Count(b.Nodes, "node"), b.Replication, b.Acks)
 	if b.Embedded {
 		kind = "embedded broker (not Kafka), in memory"
 	}

@@ -120,6 +120,10 @@ func (r *reader) tree(src []byte) (root *yaml.Node, ok bool) {
 		r.add(top, 1, CodeSyntax, fmt.Sprintf("the file has %d bytes, which is no configuration", len(src)), "")
 		return nil, false
 	}
+	if d, found := diag.NotUTF8(r.name, src); found {
+		r.add(d.Pos, d.Length, CodeSyntax, d.Message, d.Help)
+		return nil, false
+	}
 	doc, err := document(src)
 	if err != nil {
 		r.syntax(err)

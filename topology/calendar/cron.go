@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"rondo/topology/diag"
 )
 
 // Cron is a schedule in the five fields of cron: minute, hour, day of the month,
@@ -47,7 +49,7 @@ var cronFields = [...]cronField{
 func ParseCron(text string) (*Cron, error) {
 	parts := strings.Fields(text)
 	if len(parts) != len(cronFields) {
-		return nil, fmt.Errorf("%d fields, and there must be five: minute, hour, day of the month, month, day of the week", len(parts))
+		return nil, fmt.Errorf("%s, and there must be five: minute, hour, day of the month, month, day of the week", diag.Count(len(parts), "field"))
 	}
 	var sets [len(cronFields)]uint64
 	var all [len(cronFields)]bool

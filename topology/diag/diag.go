@@ -204,9 +204,12 @@ func (l List) count(s Severity) int {
 
 // Count says how many there are of something whose plural is regular: "1 error",
 // "2 errors".
-func Count(n int, noun string) string {
+func Count(n int, noun string) string { return CountOf(n, noun, noun+"s") }
+
+// CountOf is Count where the plural is not regular: "1 copy", "2 copies".
+func CountOf(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -326,7 +326,11 @@ func newPages(source Source) *pages { return &pages{source, map[string][][]rune{
 func (p *pages) lines(file string) [][]rune {
 	lines, ok := p.files[file]
 	if !ok && p.source != nil {
-		for _, l := range Lines(p.source(file)) {
+		text := p.source(file)
+		if isBinary(text) {
+			text = nil
+		}
+		for _, l := range Lines(text) {
 			lines = append(lines, []rune(l))
 		}
 		p.files[file] = lines

@@ -289,7 +289,7 @@ var errorCases = []struct{ text, want string }{
 	{"format(at, '%Q')", "11+4 `format`: the layout knows %Y %m %d %H %M %S %L %f %z %b %B %a %A and %%, not %Q"},
 	{"format(at)", "0+6 `format` of a timestamp takes a layout and, if you like, a zone: format(t, \"%d.%m.%Y %H:%M\", \"Europe/Berlin\")"},
 	{"format('%d', payment)", "0+6 `format`: %d cannot write a string"},
-	{"format('%s', payment, 1)", "0+6 `format` has 1 arguments more than the template has places"},
+	{"format('%s', payment, 1)", "0+6 `format` has 1 argument more than the template has places"},
 	{"format('%s%s', payment)", "0+6 `format` has fewer arguments than the template has places"},
 	{"format('%q', payment)", "0+6 `format` knows %s %d %f %e %b %o %x %X and %%, not %q"},
 	{"format('%s %', payment)", "0+6 `format`: the template ends with an open %"},

@@ -38,7 +38,7 @@ func formatTemplate(f *frame, n *callNode, pattern string, args []value.Value) (
 		}
 	}
 	if len(t.args) > 0 {
-		return nil, n.fail("`format` has %d arguments more than the template has places", len(t.args))
+		return nil, n.fail("`format` has %s more than the template has places", arguments(len(t.args)))
 	}
 	return t.out.String(), nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rondo/topology"
+	"rondo/topology/diag"
 )
 
 // Picture is what a workflow looks like.
@@ -699,7 +700,7 @@ func joinText(j topology.Join) []string {
 	case "any":
 		return []string{"until one has finished"}
 	case "n":
-		return []string{fmt.Sprintf("until %d have finished", j.N)}
+		return []string{"until " + diag.CountOf(j.N, "has", "have") + " finished"}
 	}
 	return nil
 }

@@ -312,7 +312,10 @@ func (r *runner) ended(to topology.Address) (status, failed string) {
 	for _, d := range slices.Backward(r.last) {
 		for _, step := range d.Decision.Trace {
 			if d.To == to && step.Kind == "end" {
-				status, failed, _ = strings.Cut(step.Text, " ")
+				status, failed, named := strings.Cut(step.Text, " ")
+				if !named && status != string(topology.StatusCompleted) {
+					failed = status // the error is called like it
+				}
 				return status, failed
 			}
 		}

@@ -119,12 +119,13 @@ func (tooDeep) CheckAlias(int, int) error { return nil }
 // load reads the one document of the file; nil if there is none to go on with.
 func (p *suiteParser) load(src []byte) *yaml.Node {
 	top := &yaml.Node{Line: 1, Column: 1}
-	switch {
-	case len(src) > sourceMaxBytes:
+	if len(src) > sourceMaxBytes {
 		p.report(top, "the file has %d bytes; at most %d are read: split it", len(src), sourceMaxBytes)
 		return nil
-	case !utf8.Valid(src):
-		p.report(top, "the file is not UTF-8 text: save it as UTF-8")
+	}
+	if d, found := diag.NotUTF8(p.file, src); found {
+		d.Code = CodeBadScript
+		p.found = append(p.found, d)
 		return nil
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(src), yaml.WithV4Defaults(), yaml.WithPlugin(tooDeep{}))

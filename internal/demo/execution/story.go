@@ -63,7 +63,7 @@ var words = verdict.Words{
 // Story is the order execution.
 var Story = &story.Story{
 	Words: words,
-	Short: "orders bought at several venues under a deadline: parallel legs",
+	Short: "orders bought at several venues in time: parallel legs",
 	Long: `Play examples/best-execution from the first order to a verdict: a desk, a risk
 service, venues that are slow, reject, fill in parts, late and twice, and a hedger.
 All records are Avro, with money as decimals.

@@ -67,7 +67,7 @@ var words = verdict.Words{
 // Story is the machine protection.
 var Story = &story.Story{
 	Words: words,
-	Short: "machines that overheat stopped in time: a watcher per machine",
+	Short: "machines that overheat stopped in time: one watcher each",
 	Long: `Play examples/overheat-guard from the first reading to a verdict: machines that
 run hot, fall silent, or do not hear that they are to stop, and a technician. Each
 machine goes through two hot phases. The times of the definition are shortened:
