@@ -139,11 +139,12 @@ func newDLQReplay() *cobra.Command {
 		Use:   "replay [LETTER…]",
 		Short: "Write dead letters back to where they came from",
 		Long: `Write dead letters back to the partition of the topic that they came from, with
-key, value and headers as they were and the headers rondo-replay, which names the
-dead letter, and rondo-replay-for: only the workflow, and the instance, that had
-refused the record consider it again. Choose them by LETTER (partition/offset, as dlq list shows), by the
-filters, or all with --all. Those whose payload was left out are read from where
-they stood, if they are still there.
+key, value and headers as they were and the headers rondo-replay, which names
+the dead letter, and rondo-replay-for: only the workflow, and the instance, that
+had refused the record consider it again. Choose them by LETTER
+(partition/offset, as dlq list shows), by the filters, or all with --all. Those
+whose payload was left out are read from where they stood, if they are still
+there.
 
 What came from the application's own inbox (operators' acts) is replayed only if
 its LETTER is named. Dead letters stay where they are; a mark beside each, in

@@ -29,8 +29,8 @@ func newTopicsPlan() *cobra.Command {
 		Use:   "plan [FILE…]",
 		Short: "Show which topics are missing or wrong; change nothing",
 		Long: `Show the topics that the application needs: its own, and those of the messages
-of its definitions: deployed, named in the configuration, or here as FILE, such as
-one that is to be deployed.
+of its definitions: deployed, named in the configuration, or here as FILE, such
+as one that is to be deployed.
 
 Exit code 4 says that a topic is missing or that a node would not start with it.`,
 		Example: `  rondo topics plan
@@ -60,8 +60,8 @@ func newTopicsApply() *cobra.Command {
 		Use:   "apply [FILE…]",
 		Short: "Create the topics that are missing; change none that exists",
 		Long: `Create the topics that are missing. What exists is never changed: neither its
-number of partitions, which decides where instances live, nor its settings. FILE is
-a workflow file, or a folder, whose topics are needed besides.
+number of partitions, which decides where instances live, nor its settings. FILE
+is a workflow file, or a folder, whose topics are needed besides.
 
 On a terminal it shows the plan and asks; elsewhere it needs --yes.`,
 		Example: `  rondo topics apply
