@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -74,6 +76,38 @@ func TestTheCheckoutShowsWhatMatters(t *testing.T) {
 }
 
 const begin, end = "<!-- graph: rondo graph -o mermaid; make generate writes it -->\n", "<!-- end of graph -->\n"
+
+// TestBranchesStandInTheOrderOfTheFile looks at where the SVG has the alternatives
+// of a switch and their conditions: from left to right.
+func TestBranchesStandInTheOrderOfTheFile(t *testing.T) {
+	def, found := topology.Parse("w.yaml", []byte(`workflow: w
+version: 1
+messages: {Go: {topic: go}, A: {topic: out}, B: {topic: out}, C: {topic: out}, D: {topic: out}}
+start: {Go: {}}
+do:
+  - pick:
+      switch:
+        - {when: key == 'a', send: A}
+        - {when: key == 'b', do: [{b: {send: B, compensate: {send: D}}}]}
+        - {send: C}
+`), nil)
+	if found.HasErrors() {
+		t.Fatal(found)
+	}
+	svg := graph.Of(def).SVG()
+	last := 0
+	for _, text := range []string{"send A", "send B", "send C"} {
+		m := regexp.MustCompile(`<text x="(\d+)"[^>]*>` + text + `<`).FindStringSubmatch(svg)
+		if m == nil {
+			t.Fatalf("%s is not drawn:\n%s", text, svg)
+		}
+		x, err := strconv.Atoi(m[1])
+		if err != nil || x <= last {
+			t.Errorf("%s stands at %s, and what is before it in the file at %d", text, m[1], last)
+		}
+		last = x
+	}
+}
 
 // TestTheExamplesShowTheirGraphs keeps the graph in each example's README.
 func TestTheExamplesShowTheirGraphs(t *testing.T) {
