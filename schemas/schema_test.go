@@ -106,6 +106,7 @@ func TestWrongSchemaIsRefused(t *testing.T) {
 		`5`:                             "5 is not a type",
 		`{}`:                            `without "type"`,
 		`"nope"`:                        `unknown type "nope"`,
+		`"strnig"`:                      `unknown type "strnig", did you mean "string"?`,
 		`[]`:                            "without members",
 		`["int","int"]`:                 "int twice",
 		`["int",["long"]]`:              "directly within a union",

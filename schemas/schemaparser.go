@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"rondo/topology/diag"
 )
 
 var complexTypes = map[string]bool{"record": true, "error": true, "enum": true, "fixed": true, "array": true, "map": true}
@@ -62,13 +64,32 @@ func (p *schemaParser) reference(name, ns string) (*node, error) {
 			}
 		}
 	}
-	return nil, &unknownTypeError{name: name}
+	meant, _ := diag.Suggest(name, p.names())
+	return nil, &unknownTypeError{name, meant}
+}
+
+// names are those of all types that are known here, in one order each time.
+func (p *schemaParser) names() []string {
+	names := slices.Collect(maps.Keys(p.named))
+	for _, s := range p.others {
+		names = slices.AppendSeq(names, maps.Keys(s.named))
+	}
+	slices.Sort(names)
+	return append(slices.Sorted(maps.Keys(primitives)), names...)
 }
 
 // unknownTypeError is a name that no type of the schema has.
-type unknownTypeError struct{ name string }
+type unknownTypeError struct {
+	name  string
+	meant string // a type that is called nearly so; ""
+}
 
-func (e *unknownTypeError) Error() string { return fmt.Sprintf("unknown type %q", e.name) }
+func (e *unknownTypeError) Error() string {
+	if e.meant != "" {
+		return fmt.Sprintf("unknown type %q, did you mean %q?", e.name, e.meant)
+	}
+	return fmt.Sprintf("unknown type %q", e.name)
+}
 
 func (p *schemaParser) union(members []any, ns string, depth int) (*node, error) {
 	if len(members) == 0 {
