@@ -117,6 +117,9 @@ func (p *play) anyLetter() topology.Letter {
 		l.Event.Record.Offset = int64(1_000_000 + len(p.decided)) // none comes twice
 	}
 	l.To.Desk = rapid.SampledFrom([]string{"", "", "", "gate.C", "gate.Nobody", "mailbox.n", "schedule", "strange"}).Draw(p.t, "desk")
+	if l.To.Desk == "schedule" { // there is one
+		l.To = topology.ScheduleAddress(name)
+	}
 	return l
 }
 
