@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"rondo/internal/audit"
@@ -28,7 +29,7 @@ type inputKind struct {
 	message string // header `type`
 	step    string // header `rondo-step`; "": it begins a case
 	example *answered
-	another *answered // so that it shows what differs; nil: there was only one
+	others  []*answered // the newest that had as much written, so that they show what differs; at most mostOthers
 }
 
 // answered is an input, and what was written for it.
@@ -147,10 +148,17 @@ func (l *learner) finish() (lesson, error) {
 	}
 	for _, a := range l.at {
 		if better(a, a.kind.example) {
-			a.kind.example, a.kind.another = a, a.kind.example
+			a.kind.example = a
+		}
+	}
+	for _, a := range l.at {
+		if e := a.kind.example; a != e && len(a.written) == len(e.written) {
+			a.kind.others = append(a.kind.others, a)
 		}
 	}
 	for _, k := range l.kinds {
+		slices.SortFunc(k.others, func(a, b *answered) int { return b.input.Timestamp.Compare(a.input.Timestamp) })
+		k.others = k.others[:min(len(k.others), mostOthers)]
 		if len(k.example.written) == 0 {
 			return lesson{}, fmt.Errorf("learn what the engine writes: nothing was written for %s (step %q)", k.message, k.step)
 		}
@@ -196,44 +204,57 @@ func (l lesson) spec(prefix string) loop.Spec {
 	return spec
 }
 
-// like is what was written in another case where the example's ith record was;
-// nil if that is not known.
-func (k *inputKind) like(i int) []byte {
-	if k.another == nil || len(k.another.written) != len(k.example.written) {
-		return nil
+// mostOthers is how many cases are looked at to see what differs: about as many as
+// meet in a batch.
+const mostOthers = 16
+
+// like is what was written in other cases where the example's ith record was.
+func (k *inputKind) like(i int) (others [][]byte) {
+	for _, a := range k.others {
+		others = append(others, a.written[i].Value)
 	}
-	return k.another.written[i].Value
+	return others
 }
 
-func (k *inputKind) likeState() []byte {
-	if k.another == nil || k.another.state == nil {
-		return nil
-	}
-	return k.another.state.Value
-}
-
-// valueLike makes values like this one. As many bytes of it are noise as differ from
-// a value of another case: what a batch of them compresses to shall be the same.
-func valueLike(example, another []byte) loop.Value {
-	if len(example) != len(another) {
-		return loop.Value{Bytes: example}
-	}
-	differ := 0
-	for i := range example {
-		if example[i] != another[i] {
-			differ++
+func (k *inputKind) likeState() (others [][]byte) {
+	for _, a := range k.others {
+		if a.state != nil {
+			others = append(others, a.state.Value)
 		}
 	}
-	return loop.Value{Bytes: example[:len(example)-differ], Size: len(example)}
+	return others
+}
+
+// valueLike makes values like this one. As many bytes of it are noise as it adds to
+// what it compresses to together with those of other cases: a batch of them shall be
+// as large on the wire. Bytes at the same place cannot be compared, for a number that
+// is longer moves all that is behind it.
+func valueLike(example []byte, others [][]byte) loop.Value {
+	if len(others) == 0 {
+		return loop.Value{Bytes: example}
+	}
+	noise := min(noiseOf(example, slices.Concat(others...)), len(example))
+	return loop.Value{Bytes: example[:len(example)-noise], Size: len(example)}
+}
+
+// A copy of Snappy's has three bytes and stands for at most 64.
+const copyBytes, copiedBytes = 3, 64
+
+// noiseOf is how many bytes of noise cost as much as a value behind others, the rest
+// being copied from them.
+func noiseOf(example, others []byte) int {
+	adds := len(s2.EncodeSnappy(nil, slices.Concat(others, example))) - len(s2.EncodeSnappy(nil, others))
+	copies := copyBytes * (len(example) + copiedBytes - 1) / copiedBytes
+	return max((adds-copies)*copiedBytes/(copiedBytes-copyBytes), 0)
 }
 
 // output writes records like r, which was written for an input, with values like
-// its own and that of another case.
-func (l lesson) output(r, input *kgo.Record, prefix string, another []byte) loop.Output {
+// its own and those of other cases.
+func (l lesson) output(r, input *kgo.Record, prefix string, others [][]byte) loop.Output {
 	key := string(input.Key)
 	out := loop.Output{
 		Topic: prefix + strings.TrimPrefix(r.Topic, l.prefix),
-		Key:   like(r.Key, key), Value: valueLike(r.Value, another),
+		Key:   like(r.Key, key), Value: valueLike(r.Value, others),
 	}
 	for _, h := range r.Headers {
 		text := like(h.Value, key)
