@@ -35,7 +35,7 @@ func (b *batch) consume(ctx context.Context, record *kgo.Record) error {
 }
 
 func (b *batch) dispatch(ctx context.Context, record *kgo.Record) error {
-	if refused := b.tenure.refused; refused.is(record) {
+	if refused := b.tenure.refused; refused.is(record) && !refused.letter {
 		return b.bury(ctx, record, deadLetter{DeadLetter: topology.DeadLetter{Reason: deadTooLarge, Text: refused.text}})
 	}
 	if record.Topic == b.tenure.lane.shared.topics.Inbox {

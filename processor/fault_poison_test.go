@@ -152,3 +152,52 @@ func TestTimerThatLeadsToTooMuchIsAnIncident(t *testing.T) {
 		t.Errorf("the partition halted: %+v", s)
 	}
 }
+
+// small makes a topic that takes no large records.
+func (a *app) small(name string) {
+	a.t.Helper()
+	if err := a.cluster.Fake.CreateTopic(a.topic(name), appPartitions, map[string]string{"max.message.bytes": "10000"}); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// What a child's outcome leads to is more than a topic takes: the parent stops and
+// keeps the outcome, for nobody would tell it again.
+func TestOutcomeThatLeadsToTooMuchIsAnIncidentOfTheParent(t *testing.T) {
+	a := newApp(t, kafkatest.Embedded(t, 1), family, child)
+	a.small("out")
+	a.create(nil)
+	a.ready(a.node())
+	a.produce("in", "j-1", begin("j-1", 1))
+	a.follow("work").next(1)
+	a.produce("replies", "child of j-1", done("child of j-1", strings.Repeat("x", 30_000)))
+	a.await("an incident", func() bool { return strings.Contains(a.logs.tail(1<<20), "kind=limit.record") })
+	for _, r := range a.all("history") {
+		h, err := schemas.DecodeHistory(r.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Fault != nil && (h.Key != "j-1" || h.Status != topology.StatusIncident || h.Input.Letter == nil) {
+			t.Errorf("the incident: %+v", h)
+		}
+	}
+	a.follow("dead-letters").none(100 * time.Millisecond)
+}
+
+// A child whose first decision cannot be written does not begin, and its parent hears
+// of that.
+func TestChildThatCannotBeginForWhatItSendsIsRefused(t *testing.T) {
+	shared := strings.NewReplacer("      await: {completed", "      catch: {any: {set: {result: =error.name}}}\n      await: {completed").Replace(family)
+	a := newApp(t, kafkatest.Embedded(t, 1), shared, child)
+	a.small("work")
+	a.create(nil)
+	a.ready(a.node())
+	a.produce("in", "j-1", fmt.Sprintf(`{"type":"Begin","id":"j-1","n":%q}`, strings.Repeat("x", 30_000)))
+	if end := a.follow("out").next(1)[0]; field(t, end, "result") != "run.refused" {
+		t.Errorf("the end: %s", describe(end))
+	}
+	letter := a.follow("dead-letters").next(1)[0]
+	if header(letter, "__rondo.errors.exception") != "too-large" || header(letter, "__rondo.errors.instance") != "child of j-1" {
+		t.Errorf("dead letter: %s", describe(letter))
+	}
+}

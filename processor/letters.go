@@ -68,6 +68,9 @@ func (b *batch) consumeLetter(ctx context.Context, letter topology.Letter, recor
 		}
 	}
 	in := topology.Input{At: b.tenure.now(), Letter: &letter}
+	if refused := b.tenure.refused; refused.is(record) {
+		in.Refused = refused.text
+	}
 	return b.decide(ctx, plan, to, instance, in, record)
 }
 

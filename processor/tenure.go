@@ -191,11 +191,14 @@ func (t *tenure) replay(ctx context.Context, b *batch, cause error) error {
 
 // refusedInput is a record, or a timer, whose decision the brokers refuse to
 // write. The record becomes a dead letter, and the instance of the timer an
-// incident, so that the partition goes on.
+// incident, so that the partition goes on. So does the instance that a letter is for,
+// for somebody may wait for what the letter leads to; if that cannot be written either
+// the letter becomes a dead letter.
 type refusedInput struct {
 	input  input
 	offset int64
 	timer  topology.Address // whose timer it is; zero: a record
+	letter bool             // it is a letter, and who it is for can be told
 	text   string
 }
 
@@ -220,6 +223,8 @@ func (t *tenure) isolate(b *batch, cause *RecordError) error {
 		return halt("a timer's decision (of %s) cannot be written: %v. Raise max.message.bytes of the topic", b.fired, cause)
 	case culprit == nil:
 		t.refused = &refusedInput{timer: b.fired, text: tooMuch(cause)}
+	case t.refused.is(culprit) && t.refused.letter:
+		t.refused.letter = false
 	case t.refused.is(culprit):
 		return halt("%s cannot be decided, and not even a dead letter can be written: %v. Raise max.message.bytes of the topic",
 			coordinates(culprit), cause)
@@ -227,10 +232,23 @@ func (t *tenure) isolate(b *batch, cause *RecordError) error {
 		t.refused = &refusedInput{
 			input:  inputOf(culprit),
 			offset: culprit.Offset,
+			letter: t.letterIn(culprit) != nil,
 			text:   tooMuch(cause),
 		}
 	}
 	return nil
+}
+
+// letterIn is the letter of an inbox record; nil if it has none, or is none.
+func (t *tenure) letterIn(record *kgo.Record) *topology.Letter {
+	if record.Topic != t.lane.shared.topics.Inbox {
+		return nil
+	}
+	message, err := schemas.DecodeInbox(record.Value)
+	if err != nil {
+		return nil // consumeInbox says why
+	}
+	return message.Letter
 }
 
 func tooMuch(cause *RecordError) string {

@@ -20,6 +20,8 @@ func (p *Plan) Decide(inst *Instance, key string, in Input) (d Decision) {
 	}()
 	switch {
 	case !pass.canDecide(in):
+	case in.Refused != "" && in.Letter != nil:
+		pass.unwritable(in.Letter, in.Refused)
 	case in.Refused != "" && pass.canStop():
 		pass.abort("", &Fault{Kind: "limit.record", Place: p.definition.Name, Text: in.Refused})
 	case in.Act != nil:

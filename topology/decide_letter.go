@@ -33,6 +33,20 @@ func (p *pass) letter(l *Letter) {
 	}
 }
 
+// unwritable is where what a letter leads to cannot be written. Somebody may wait for
+// that without an end, so a living instance stops and keeps the letter, and a parent
+// is told that its child does not begin.
+func (p *pass) unwritable(l *Letter, text string) {
+	switch {
+	case l.begins():
+		p.turnAway(l, "too-large", text)
+	case p.canStop():
+		p.abort("", &Fault{Kind: "limit.record", Place: p.plan.definition.Name, Text: text})
+	default:
+		p.dead(DeadLetter{"too-large", text})
+	}
+}
+
 // begins reports whether l is to begin an instance.
 func (l *Letter) begins() bool { return l.Kind == LetterRun || l.Kind == LetterBegin }
 

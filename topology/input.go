@@ -67,8 +67,9 @@ type Input struct {
 	// now. The act is decided by the plan of the version that it shall have.
 	Older *Plan
 
-	// Refused says why what a timer of a living instance leads to cannot be written,
-	// for it was tried: the instance becomes an incident instead; "" else.
+	// Refused says why what a timer of a living instance, or a letter to it, leads to
+	// cannot be written, for it was tried: the instance becomes an incident instead.
+	// What was to begin one is turned away; "" else.
 	Refused string
 
 	// Tables are the rows that `lookup` finds; nil: none. They are part of the
