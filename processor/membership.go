@@ -286,7 +286,7 @@ func (m *membership) status() Status {
 		case phaseTakingOver:
 			s.Partitions.Restoring++
 			s.Ready = false
-			s.Reason = reasonOr(l.reason.Load(), fmt.Sprintf("partition %d is being taken over, %s to restore", p, diag.CountOf(int(l.behind.Load()), "changelog offset", "changelog offsets")))
+			s.Reason = reasonOr(l.reason.Load(), fmt.Sprintf("partition %d is being taken over, %s to restore", p, diag.Count(int(l.behind.Load()), "changelog offset")))
 		case phaseHalted:
 			s.Ready = false
 			s.Reason = fmt.Sprintf("partition %d is halted: %s", p, *l.reason.Load())
