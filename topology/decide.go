@@ -170,7 +170,7 @@ func (p *pass) isDuplicate(e *Event) bool {
 }
 
 // answersItsCall: an event that carries the id of a call's command is for that
-// call and for no other.
+// call and for no other, also if the call was one of an earlier run of this key.
 func (p *pass) answersItsCall(e *Event) bool {
 	if e.CommandID == "" {
 		return false
@@ -183,7 +183,7 @@ func (p *pass) answersItsCall(e *Event) bool {
 		p.exact = true
 		return p.offer(b, e)
 	}
-	p.answered = p.sentEarlier(e.CommandID)
+	p.answered = p.isOwn(e.CommandID)
 	p.exact = p.answered
 	return false
 }

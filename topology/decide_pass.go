@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"rondo/topology/diag"
 	"rondo/topology/value"
@@ -236,35 +237,44 @@ func (p *pass) armed(t Timer) Timer {
 	return t
 }
 
-// commandID is the id of the n-th command of this run: 32 hex digits, the first
-// 16 bytes of SHA-256 over the application, the workflow, the key and the run,
-// each as "length:text", and n, all in decimal.
+// ownerBytes is how much of a command's id, before it is written in hex, says
+// whose the command is.
+const ownerBytes = 6
+
+// commandID is the id of the n-th command of this run, 32 hex digits: the first 6
+// bytes of SHA-256 over the application, the workflow and the key, each as
+// "length:text", then the first 10 over the same, the run in that form, and n in
+// decimal.
 func (p *pass) commandID(n int64) string {
 	var space [256]byte
-	b := space[:0]
-	for _, part := range [...]string{p.plan.options.Application, p.plan.definition.Name, p.inst.Key, p.inst.Run} {
-		b = strconv.AppendInt(b, int64(len(part)), 10)
-		b = append(b, ':')
-		b = append(b, part...)
-	}
-	b = strconv.AppendInt(b, n, 10)
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
+	named := p.appendOwner(space[:0])
+	owner := sha256.Sum256(named)
+	command := sha256.Sum256(strconv.AppendInt(appendSized(named, p.inst.Run), n, 10))
+	var id [16]byte
+	copy(id[copy(id[:], owner[:ownerBytes]):], command[:])
+	return hex.EncodeToString(id[:])
 }
 
-// sentEarlierMax is how many of its latest commands an instance knows again by
-// their ids. They are computed, not stored: an instance that sends commands for
-// years does not grow by it, and a reply this late is hardly an answer.
-const sentEarlierMax = 1000
+// isOwn reports whether an id is that of a command which this workflow has sent
+// under this key, in this run or in an earlier one.
+func (p *pass) isOwn(id string) bool {
+	var space [256]byte
+	owner := sha256.Sum256(p.appendOwner(space[:0]))
+	return strings.HasPrefix(id, hex.EncodeToString(owner[:ownerBytes]))
+}
 
-// sentEarlier reports whether id is that of a command which this run has sent.
-func (p *pass) sentEarlier(id string) bool {
-	for n := p.inst.Sent - 1; n >= max(0, p.inst.Sent-sentEarlierMax); n-- {
-		if p.commandID(n) == id {
-			return true
-		}
+// appendOwner appends what the commands of this workflow under this key have in common.
+func (p *pass) appendOwner(b []byte) []byte {
+	for _, part := range [...]string{p.plan.options.Application, p.plan.definition.Name, p.inst.Key} {
+		b = appendSized(b, part)
 	}
-	return false
+	return b
+}
+
+func appendSized(b []byte, text string) []byte {
+	b = strconv.AppendInt(b, int64(len(text)), 10)
+	b = append(b, ':')
+	return append(b, text...)
 }
 
 // hasSeen reports whether an event with this id was taken.

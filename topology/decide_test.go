@@ -438,14 +438,46 @@ func strangeLetter(t *rapid.T) *topology.Letter {
 func TestCommandIDIsForEver(t *testing.T) {
 	plan := compile(t, "w.yaml", small+"do:\n  - one: {send: Ask}\n  - two: {send: Ask, await: {Yes: {}}, timeout: 1m}\n", topology.Limits{})
 	d := plan.Decide(nil, "ä:1", topology.Input{At: 5000, Event: goEvent()})
+	owner := sha256.Sum256([]byte("4:shop4:test4:ä:1"))
 	for n, c := range d.Commands {
-		sum := sha256.Sum256(fmt.Appendf(nil, "4:shop4:test4:ä:16:in/0/7%d", n))
-		if want := hex.EncodeToString(sum[:16]); c.ID != want {
+		command := sha256.Sum256(fmt.Appendf(nil, "4:shop4:test4:ä:16:in/0/7%d", n))
+		if want := hex.EncodeToString(owner[:6]) + hex.EncodeToString(command[:10]); c.ID != want {
 			t.Errorf("command %d: %s, want %s", n, c.ID, want)
 		}
 	}
-	if len(d.Commands) != 2 || d.Commands[1].ID != "2288335555131102acc3f46214426750" {
+	if len(d.Commands) != 2 || d.Commands[1].ID != "d17756db5f0a2288335555131102acc3" {
 		t.Errorf("%+v", d.Commands)
+	}
+}
+
+// A reply to a call of an earlier run of the key is late: the call of the run that
+// has taken its place has asked for something else.
+func TestReplyToAnEarlierRunIsNotTaken(t *testing.T) {
+	plan := compile(t, "w.yaml", small+"again: restart\ndo:\n  - ask: {send: Ask, await: {Yes: {}}, timeout: 1m}\n", topology.Limits{})
+	at := script.Start
+	decide := func(inst *topology.Instance, e *topology.Event) topology.Decision {
+		at += 10
+		d := plan.Decide(inst, "a", topology.Input{At: at, Event: e})
+		if d.More {
+			outcome := d.Outcome
+			d = plan.Decide(d.Instance, "a", topology.Input{At: at})
+			d.Outcome = outcome
+		}
+		return d
+	}
+	first := decide(nil, goEvent())
+	again := goEvent()
+	again.Record.Offset++
+	second := decide(first.Instance, again)
+	yes := event("Yes", "id", "a")
+	yes.CommandID = first.Commands[0].ID
+	late := decide(second.Instance, yes)
+	if len(second.Commands) != 1 || late.Outcome != topology.Late {
+		t.Fatalf("the reply to the earlier run: %s, %+v", late.Outcome, second)
+	}
+	yes.CommandID = second.Commands[0].ID
+	if d := decide(late.Instance, yes); d.Outcome != topology.Taken {
+		t.Errorf("the reply to this run: %s", d.Outcome)
 	}
 }
 
