@@ -349,7 +349,7 @@ func TestAnActOnAnIncidentSaysWhatCameOfIt(t *testing.T) {
 		want actReport
 	}{
 		{[]string{"retry", "parcel/o-2"}, exitFailed, actReport{Outcome: outcomeFault, Why: "expression: "}},
-		{[]string{"set", "parcel/o-2", "--data", `{"tries": 1}`}, exitDone, actReport{Outcome: outcomeDone}},
+		{[]string{"set", "parcel/o-2", "--data", `{"tries": 1}`}, exitFailed, actReport{Outcome: outcomeRefused, Why: "the instance parcel/o-2 has not begun, and its "}},
 		{[]string{"skip", "parcel/o-3"}, exitDone, actReport{Outcome: outcomeDone}},
 		{[]string{"fail", "parcel/o-4", "--data", `"too-heavy"`}, exitDone, actReport{Outcome: outcomeDone}},
 	} {
