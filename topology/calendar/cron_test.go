@@ -121,7 +121,7 @@ func TestCronRefusesWhatIsNone(t *testing.T) {
 		"1,,2 * * * *": "must be a number",
 		"-1 * * * *":   "must be a number",
 		"001 * * * *":  "must be a number",
-		"@daily":       "1 fields",
+		"@daily":       "1 field,",
 		"0 0 30 2 *":   "no such day",
 	} {
 		if _, err := calendar.ParseCron(text); err == nil || !strings.Contains(err.Error(), want) {
