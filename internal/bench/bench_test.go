@@ -36,9 +36,6 @@ func TestEveryWorkloadIsDoneExactlyOnce(t *testing.T) {
 	rondo := buildRondo(t)
 	for _, w := range workload.All() {
 		t.Run(w.Name, func(t *testing.T) {
-			if testing.Short() && w.Name != "call5" && w.Name != "counter" && w.Name != "timer" {
-				t.Skip("the others take a minute")
-			}
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			cases := int64(60)
