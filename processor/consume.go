@@ -58,11 +58,12 @@ func (b *batch) consumeSource(ctx context.Context, record *kgo.Record) error {
 		return err
 	}
 	shared := b.tenure.lane.shared
-	if only, replayed := audienceOf(record); replayed && only.Application != shared.config.App {
+	only, replayed := audienceOf(record)
+	if replayed && only.Application != shared.config.App {
 		b.tally.skipped[record.Topic]++
 		return nil
 	}
-	matches, err := b.match(ctx, record, readers(shared.catalog.Routes(record.Topic), record))
+	matches, err := b.match(ctx, record, readers(shared.catalog.Routes(record.Topic), only.Workflow))
 	if err != nil {
 		return b.unusable(ctx, record, err)
 	}

@@ -43,16 +43,15 @@ func audienceOf(record *kgo.Record) (topology.Audience, bool) {
 	return topology.Audience{}, false
 }
 
-// readers are the routes by which a record is considered: all, or if it was replayed
-// those of the workflow that has refused it.
-func readers(routes []Route, record *kgo.Record) []Route {
-	only, replayed := audienceOf(record)
-	if !replayed || only.Workflow == "" {
+// readers are the routes by which a record is considered: all, or of a record that
+// was replayed for a workflow, that workflow's.
+func readers(routes []Route, workflow string) []Route {
+	if workflow == "" {
 		return routes
 	}
 	var out []Route
 	for _, route := range routes {
-		if route.Workflow == only.Workflow {
+		if route.Workflow == workflow {
 			out = append(out, route)
 		}
 	}
