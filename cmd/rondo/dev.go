@@ -197,14 +197,14 @@ func (d *dev) watch(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return d.tellRepeats(time.Now(), 0)
 		case <-ticker.C:
 		}
 		if err := d.reload(ctx); err != nil && ctx.Err() == nil {
 			// A file that vanished while it was read is looked at again.
 			d.log.Warn("the workflow files cannot be published", "reason", err.Error())
 		}
-		if err := errors.Join(d.tellOfConfiguration(), d.tellRepeats(time.Now())); err != nil {
+		if err := errors.Join(d.tellOfConfiguration(), d.tellRepeats(time.Now(), tellEvery)); err != nil {
 			return err
 		}
 	}
@@ -272,11 +272,11 @@ func (d *dev) publish(ctx context.Context, f definitionFile) error {
 }
 
 // tellRepeats says how often what was told has happened since.
-func (d *dev) tellRepeats(now time.Time) error {
+func (d *dev) tellRepeats(now time.Time, interval time.Duration) error {
 	if d.person == nil {
 		return nil
 	}
-	return d.person.tellRepeats(now)
+	return d.person.tellRepeats(now, interval)
 }
 
 func (d *dev) createTopics(ctx context.Context, plans []*topology.Plan) error {

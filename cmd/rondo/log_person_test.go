@@ -49,7 +49,7 @@ func TestAPersonReadsHowOftenACauseRepeats(t *testing.T) {
 	}
 	look := func(after time.Duration) {
 		t.Helper()
-		if err := h.tellRepeats(begin.Add(after)); err != nil {
+		if err := h.tellRepeats(begin.Add(after), tellEvery); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -66,15 +66,20 @@ func TestAPersonReadsHowOftenACauseRepeats(t *testing.T) {
 	look(20 * time.Second)
 	look(30 * time.Second)
 	dead(31*time.Second, 51) // after a pause it is new
+	dead(32*time.Second, 52)
+	if err := h.tellRepeats(begin.Add(33*time.Second), 0); err != nil { // the end
+		t.Fatal(err)
+	}
 	want := `12:00:00  dead letter  shop.orders/0/7 is not used (no-key): the key is null; see rondo dlq list --app dev --brokers b:1
 12:00:00  incident  checkout/o-1 stands still at pay: of o-1
           mend its cause, then: rondo act retry checkout/o-1 --app dev --brokers b:1
 12:00:02  incident  checkout/o-3 stands still at ship: of o-3
           mend its cause, then: rondo act retry checkout/o-3 --app dev --brokers b:1
 12:00:10  30 more dead letters of shop.orders (no-key), the last one shop.orders/0/37
-12:00:10  1 more incidents of checkout at pay (expression), the last one checkout/o-2
-12:00:20  1 more dead letters of shop.orders (no-key), the last one shop.orders/0/50
+12:00:10  1 more incident of checkout at pay (expression), the last one checkout/o-2
+12:00:20  1 more dead letter of shop.orders (no-key), the last one shop.orders/0/50
 12:00:31  dead letter  shop.orders/0/51 is not used (no-key): the key is null; see rondo dlq list --app dev --brokers b:1
+12:00:33  1 more dead letter of shop.orders (no-key), the last one shop.orders/0/52
 `
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
