@@ -80,6 +80,10 @@ func (c *compiler) compile(e *Expr, s scope, compile compileFunc) *formula {
 	for _, issue := range issues {
 		c.report(e.At(issue.Offset), issue.Length, issue.Code, issue.Help, "%s", issue.Message)
 	}
+	if program != nil {
+		limits := c.plan.options.Limits
+		program = program.Within(expr.Limits{Cost: limits.Cost, TextBytes: limits.Text})
+	}
 	return &formula{program, e}
 }
 

@@ -1,6 +1,10 @@
 package topology
 
-import "time"
+import (
+	"time"
+
+	"rondo/topology/expr"
+)
 
 // Limits bound what one instance may ask for. A zero field has the default
 // that DefaultLimits gives.
@@ -24,6 +28,8 @@ type Limits struct {
 	StepsAtOnce  int           // in one decision: it goes on in the next one
 	BytesAtOnce  int           // that one decision sends, before its next step: it goes on in the next one
 	StepsUnasked int           // without an input: limit.spin
+	Cost         int           // of one evaluation of an expression (expr.Limits): limit.cost
+	Text         int           // bytes of a text that an expression builds: limit.cost
 	TimerAhead   time.Duration // limit.timer
 }
 
@@ -55,6 +61,8 @@ func DefaultLimits() Limits {
 		StepsAtOnce:  1000,
 		BytesAtOnce:  4 << 20,
 		StepsUnasked: 10_000,
+		Cost:         expr.DefaultLimits().Cost,
+		Text:         expr.DefaultLimits().TextBytes,
 		TimerAhead:   10 * 365 * day,
 	}
 }
@@ -86,6 +94,8 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.StepsAtOnce, d.StepsAtOnce)
 	fill(&l.BytesAtOnce, d.BytesAtOnce)
 	fill(&l.StepsUnasked, d.StepsUnasked)
+	fill(&l.Cost, d.Cost)
+	fill(&l.Text, d.Text)
 	if l.TimerAhead == 0 {
 		l.TimerAhead = d.TimerAhead
 	}

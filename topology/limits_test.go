@@ -129,6 +129,12 @@ var limitCases = []limitCase{
 		func(w *limitWorld, n int) { w.in("Go", "id", "a", "x", int64(n-2)) }, "limit.spin"},
 	{"timer ahead, milliseconds", 90_000, func(l *topology.Limits, n int) { l.TimerAhead = time.Duration(n) * time.Millisecond }, "start: {Go: {set: {x: =event.x}}}\ndo: [{rest: {wait: \"=duration(string(x) + 'ms')\"}}]",
 		func(w *limitWorld, n int) { w.in("Go", "id", "a", "x", int64(n)) }, "limit.timer"},
+	{"cost of an expression", 20, func(l *topology.Limits, n int) { l.Cost = n }, "start: {Go: {set: {x: =lists.range(event.x)}}}\ndo: [{rest: {wait: 1h}}]",
+		func(w *limitWorld, n int) { w.in("Go", "id", "a", "x", int64(n-3)) }, "limit.cost"},
+	{"cost of a message's key", 20, func(l *topology.Limits, n int) { l.Cost = n }, "  Sum: {topic: sums, key: \"string(lists.range(event.x).size())\"}\nstart: {Sum: {}}\ndo: [{rest: {wait: 1h}}]",
+		func(w *limitWorld, n int) { w.in("Sum", "x", int64(n-5)) }, "no-key"},
+	{"text of an expression", 100, func(l *topology.Limits, n int) { l.Text = n }, "start: {Go: {set: {x: \"=event.x + 'y'\"}}}\ndo: [{rest: {wait: 1h}}]",
+		func(w *limitWorld, n int) { w.in("Go", "id", "a", "x", strings.Repeat("x", n-1)) }, "limit.cost"},
 	{"ids", 3, func(l *topology.Limits, n int) { l.Seen = n }, "start: {Go: {}}\ndo: [{seen: {listen: {Seen: {}}, until: \"false\"}}]",
 		func(w *limitWorld, n int) {
 			w.in("Go", "id", "a")

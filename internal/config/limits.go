@@ -54,6 +54,10 @@ func limitKeys() []Key {
 			func(f *File) *int { return &of(f).BytesAtOnce }),
 		limitCount("steps-without-input", standard.StepsUnasked, "Steps of an instance without an input or a time that passes. Passed: the fault `limit.spin`, for a loop waits for nothing.",
 			func(f *File) *int { return &of(f).StepsUnasked }),
+		limitCount("cost", standard.Cost, "Steps of one evaluation of an expression. Passed: the fault `limit.cost`. While it is evaluated nothing else of its partition goes on.",
+			func(f *File) *int { return &of(f).Cost }),
+		limitSize("text", standard.Text, "A text that an expression builds. Passed: the fault `limit.cost`.",
+			func(f *File) *int { return &of(f).Text }),
 		limitTime("timer-ahead", standard.TimerAhead, "How far ahead a timer may be due. Passed: the fault `limit.timer`.",
 			func(f *File) *time.Duration { return &of(f).TimerAhead }),
 	}

@@ -121,7 +121,7 @@ func (n *callNode) apply(f *frame, args []value.Value) (value.Value, *Error) {
 		return nil, err
 	}
 	if text, ok := v.(string); ok && n.fn.result == kString {
-		return v, checkText(len(text), n.at)
+		return v, f.checkText(len(text), n.at)
 	}
 	return v, nil
 }

@@ -183,11 +183,14 @@ func (c *compiler) folded(n node, of static, operands ...node) (node, static) {
 }
 
 // fold evaluates a node that needs no variables. If it fails it would fail each
-// time.
+// time, unless other limits allow it: then it stays as it is.
 func (c *compiler) fold(n node, of static) (node, static) {
-	f := newFrame(nil, 0)
+	f := newFrame(nil, 0, DefaultLimits())
 	defer f.release()
 	v, err := n.eval(f)
+	if err != nil && err.Code == CodeCost {
+		return n, of
+	}
 	if err != nil {
 		at := span{int32(err.Offset), int32(err.Length)}
 		return c.broken(at, IssueAlwaysFails, "this always fails: "+err.finished().Text, "")

@@ -152,7 +152,7 @@ func toBytes(f *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 	if !ok {
 		return args[0], nil
 	}
-	if err := checkText(len(s), n.at); err != nil {
+	if err := f.checkText(len(s), n.at); err != nil {
 		return nil, err
 	}
 	return []byte(s), f.spend(textCost(len(s)), n.at)
@@ -219,7 +219,7 @@ func formatTime(f *frame, n *callNode, args []value.Value) (value.Value, *Error)
 	if err := f.spend(textCost(16*len(layout)), n.at); err != nil {
 		return nil, err
 	}
-	if err := checkText(16*len(layout), n.at); err != nil {
+	if err := f.checkText(16*len(layout), n.at); err != nil {
 		return nil, err
 	}
 	zone, err := n.zone(args, 2)

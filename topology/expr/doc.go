@@ -42,9 +42,9 @@
 //
 // # Limits
 //
-// An evaluation has CostMax to spend: one for each node, for each turn of a loop
+// An evaluation has Limits.Cost to spend: one for each node, for each turn of a loop
 // the nodes in it, and for each function what it goes through. A text built may
-// have TextBytesMax bytes. Both fail with the code limit.cost. The counting is
+// have Limits.TextBytes. Both fail with the code limit.cost. The counting is
 // part of the language's semantics: changing it changes decisions.
 //
 // There is no clock, no randomness, no I/O. Zones come from a database that is

@@ -5,16 +5,21 @@ import "fmt"
 // Codes of errors.
 const (
 	CodeExpression = "expression" // what is computed does not work with these values
-	CodeCost       = "limit.cost" // CostMax or TextBytesMax is passed
+	CodeCost       = "limit.cost" // Limits.Cost or Limits.TextBytes is passed
 	CodeSize       = "limit.size" // the result is nested too deeply or is too large
 )
 
-// Limits of one evaluation.
-const (
-	CostMax      = 100_000
-	TextBytesMax = 256 << 10
-	resultMax    = 1 << 20 // values within a result
-)
+// Limits are what one evaluation may take.
+type Limits struct {
+	Cost      int // nodes, turns of loops, and what functions go through
+	TextBytes int // of a text or of bytes that are built
+}
+
+// DefaultLimits are those of a Program that Within has not given others.
+func DefaultLimits() Limits { return Limits{Cost: 100_000, TextBytes: 256 << 10} }
+
+// resultMax is how many values may be within a result.
+const resultMax = 1 << 20
 
 // Error is why an evaluation failed. Only its Code may enter what is compared
 // between machines and versions: texts become better over time.

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"fmt"
 	"sync"
 
 	"rondo/topology/value"
@@ -9,6 +10,7 @@ import (
 // frame is one evaluation.
 type frame struct {
 	vars  Bindings
+	most  Limits
 	left  int           // cost that may still be spent
 	slots []value.Value // loop variables and bindings, by number
 	args  []value.Value // a stack for the arguments of functions being called
@@ -17,9 +19,9 @@ type frame struct {
 // frames are used again, so that an evaluation takes no memory of its own.
 var frames = sync.Pool{New: func() any { return &frame{} }}
 
-func newFrame(vars Bindings, slots int) *frame {
+func newFrame(vars Bindings, slots int, most Limits) *frame {
 	f := frames.Get().(*frame)
-	f.vars, f.left = vars, CostMax
+	f.vars, f.most, f.left = vars, most, most.Cost
 	if cap(f.slots) < slots {
 		f.slots = make([]value.Value, slots)
 	}
@@ -39,7 +41,7 @@ func (f *frame) release() {
 // spend takes n from what may be spent.
 func (f *frame) spend(n int, at span) *Error {
 	if f.left -= n; f.left < 0 {
-		return at.limit(CodeCost, "the expression is too costly: it takes more than %d steps", CostMax)
+		return at.limit(CodeCost, "the expression is too costly: it takes more than %d steps", f.most.Cost)
 	}
 	return nil
 }
@@ -48,11 +50,18 @@ func (f *frame) spend(n int, at span) *Error {
 func textCost(n int) int { return 1 + n/64 }
 
 // checkText fails if a text of n bytes may not be built.
-func checkText(n int, at span) *Error {
-	if n > TextBytesMax {
-		return at.limit(CodeCost, "the expression builds a text of more than %d KiB", TextBytesMax>>10)
+func (f *frame) checkText(n int, at span) *Error {
+	if n > f.most.TextBytes {
+		return at.limit(CodeCost, "the expression builds a text of more than %s", sizeText(f.most.TextBytes))
 	}
 	return nil
+}
+
+func sizeText(bytes int) string {
+	if bytes%1024 == 0 {
+		return fmt.Sprintf("%d KiB", bytes/1024)
+	}
+	return fmt.Sprintf("%d bytes", bytes)
 }
 
 // equal is value.Equal at a cost, for values may share parts many times over.

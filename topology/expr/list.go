@@ -49,7 +49,7 @@ func reverse(f *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 		}
 		runes := []rune(s)
 		slices.Reverse(runes)
-		return string(runes), checkText(len(s), n.at)
+		return string(runes), f.checkText(len(s), n.at)
 	}
 	list := args[0].([]any)
 	if err := f.spend(len(list), n.at); err != nil {
@@ -83,8 +83,8 @@ func sortList(f *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 // distinct keeps the first of what is equal.
 func distinct(f *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 	list := args[0].([]any)
-	seen := make(map[string]bool, min(len(list), CostMax))
-	out := make([]any, 0, min(len(list), CostMax))
+	seen := make(map[string]bool, min(len(list), f.left))
+	out := make([]any, 0, min(len(list), f.left))
 	var key []byte
 	for _, v := range list {
 		if err := f.spendValue(v, n.at); err != nil {
@@ -172,7 +172,7 @@ func listRange(f *frame, n *callNode, args []value.Value) (value.Value, *Error) 
 	if count < 0 {
 		return nil, n.fail("`lists.range` of a negative number")
 	}
-	if err := f.spend(int(min(count, CostMax+1)), n.at); err != nil {
+	if err := f.spend(int(min(count, int64(f.left)+1)), n.at); err != nil {
 		return nil, err
 	}
 	out := make([]any, count)

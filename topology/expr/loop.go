@@ -151,7 +151,7 @@ func (n *mapListNode) eval(f *frame) (value.Value, *Error) {
 	}
 	var out []any
 	if n.cond == nil {
-		out = make([]any, 0, min(s.len(), CostMax))
+		out = make([]any, 0, min(s.len(), f.left))
 	}
 	for i := range s.len() {
 		if err := n.turn(f, s, i); err != nil {

@@ -261,7 +261,7 @@ func addOthers(f *frame, a, b value.Value, at span) (value.Value, bool, *Error) 
 }
 
 func joinTexts(f *frame, a, b string, at span) (value.Value, *Error) {
-	if err := checkText(len(a)+len(b), at); err != nil {
+	if err := f.checkText(len(a)+len(b), at); err != nil {
 		return nil, err
 	}
 	if err := f.spend(textCost(len(a)+len(b)), at); err != nil {
@@ -271,7 +271,7 @@ func joinTexts(f *frame, a, b string, at span) (value.Value, *Error) {
 }
 
 func joinBytes(f *frame, a, b []byte, at span) (value.Value, *Error) {
-	if err := checkText(len(a)+len(b), at); err != nil {
+	if err := f.checkText(len(a)+len(b), at); err != nil {
 		return nil, err
 	}
 	if err := f.spend(textCost(len(a)+len(b)), at); err != nil {

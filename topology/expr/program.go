@@ -17,6 +17,7 @@ type Program struct {
 	reads  []string
 	slots  int
 	weight int
+	most   Limits
 }
 
 // Compile checks an expression and prepares it for evaluation. If there are
@@ -36,7 +37,7 @@ func Compile(text string, vars Scope) (*Program, []Issue) {
 		slices.SortStableFunc(c.issues, func(a, b Issue) int { return a.Offset - b.Offset })
 		return nil, c.issues
 	}
-	return &Program{text: text, at: textSpan(c.runes), root: root, result: result, reads: c.sortedReads(), slots: c.slots, weight: c.weight}, nil
+	return &Program{text: text, at: textSpan(c.runes), root: root, result: result, reads: c.sortedReads(), slots: c.slots, weight: c.weight, most: DefaultLimits()}, nil
 }
 
 // CompileCondition is like Compile for an expression that must be true or false:
@@ -51,6 +52,13 @@ func CompileCondition(text string, vars Scope) (*Program, []Issue) {
 		return nil, []Issue{p.at.issue(IssueNotACondition, message, conditionHelp(p.result))}
 	}
 	return p, nil
+}
+
+// Within returns the program with other limits. Both of them must be above 0.
+func (p *Program) Within(most Limits) *Program {
+	within := *p
+	within.most = most
+	return &within
 }
 
 // textSpan is the place of all that is not blank.
@@ -86,7 +94,7 @@ func (p *Program) Eval(b Bindings) (value.Value, error) {
 }
 
 func (p *Program) eval(b Bindings) (value.Value, *Error) {
-	f := newFrame(b, p.slots)
+	f := newFrame(b, p.slots, p.most)
 	defer f.release()
 	if err := f.spend(p.weight, p.at); err != nil {
 		return nil, err

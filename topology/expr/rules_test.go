@@ -355,8 +355,8 @@ func TestLimitsStopWhatIsTooCostly(t *testing.T) {
 // As much as may be spent and built, and one more.
 func TestLimitsHoldExactly(t *testing.T) {
 	b := vars(t)
-	f := newFrame(b, 0)
-	if err := f.spend(CostMax, span{}); err != nil {
+	f := newFrame(b, 0, DefaultLimits())
+	if err := f.spend(f.most.Cost, span{}); err != nil {
 		t.Errorf("as much as may be spent: %v", err)
 	}
 	if err := f.spend(1, span{}); err == nil {
@@ -367,7 +367,7 @@ func TestLimitsHoldExactly(t *testing.T) {
 		name, text string
 		v          func(more int) value.Value
 	}{
-		{"text", "v + 'x'", func(more int) value.Value { return strings.Repeat("a", TextBytesMax-1+more) }},
+		{"text", "v + 'x'", func(more int) value.Value { return strings.Repeat("a", DefaultLimits().TextBytes-1+more) }},
 		{"depth", "[v]", func(more int) value.Value { return nested(value.DepthMax - 1 + more) }},
 	} {
 		for more := range 2 {
@@ -376,6 +376,24 @@ func TestLimitsHoldExactly(t *testing.T) {
 			if (err != nil) != (more == 1) {
 				t.Errorf("%s, %d more: %v", c.name, more, err)
 			}
+		}
+	}
+}
+
+// What a constant costs is known beforehand; whether that is too much is not, for
+// limits are no part of the file.
+func TestAConstantTooCostlyByDefaultIsLeftToTheLimits(t *testing.T) {
+	for _, text := range []string{"lists.range(200000).size() > 0", "lists.range(9).map(x, '0123456789'.replace('', '" + strings.Repeat("x", 9000) + "').replace('x', 'yyyyyyyyy')).size() > 0"} {
+		p, issues := Compile(text, NewScope())
+		if len(issues) > 0 {
+			t.Fatalf("%.60s: %v", text, issues)
+		}
+		var failed *Error
+		if _, err := p.Eval(mapBindings{}); !errors.As(err, &failed) || failed.Code != CodeCost {
+			t.Errorf("%.60s: within the default limits: %v", text, err)
+		}
+		if v, err := p.Within(Limits{Cost: 10_000_000, TextBytes: 1 << 20}).Eval(mapBindings{}); v != true {
+			t.Errorf("%.60s: within wider limits: %v, %v", text, v, err)
 		}
 	}
 }
@@ -407,12 +425,12 @@ func TestCostsDoNotChange(t *testing.T) {
 		if len(issues) > 0 {
 			t.Fatal(issues)
 		}
-		f := newFrame(b, p.slots)
+		f := newFrame(b, p.slots, p.most)
 		f.left -= p.weight
 		if _, err := p.root.eval(f); err != nil {
 			t.Fatal(err)
 		}
-		if got := CostMax - f.left; got != want {
+		if got := f.most.Cost - f.left; got != want {
 			t.Errorf("%s costs %d, want %d", text, got, want)
 		}
 		f.release()

@@ -33,7 +33,7 @@ func formatTemplate(f *frame, n *callNode, pattern string, args []value.Value) (
 		if pattern, err = t.verb(rest); err != nil {
 			return nil, err
 		}
-		if err := checkText(t.out.Len(), n.at); err != nil {
+		if err := t.f.checkText(t.out.Len(), n.at); err != nil {
 			return nil, err
 		}
 	}

@@ -262,7 +262,7 @@ func replace(f *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 		}
 	}
 	size := len(s) + count*(len(with)-len(old))
-	if err := checkText(size, n.at); err != nil {
+	if err := f.checkText(size, n.at); err != nil {
 		return nil, err
 	}
 	if err := f.spend(textCost(size), n.at); err != nil {
@@ -304,7 +304,7 @@ func join(f *frame, n *callNode, args []value.Value) (value.Value, *Error) {
 		}
 		size += len(s)
 	}
-	if err := checkText(size, n.at); err != nil {
+	if err := f.checkText(size, n.at); err != nil {
 		return nil, err
 	}
 	if err := f.spend(len(list)+textCost(size), n.at); err != nil {
