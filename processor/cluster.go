@@ -91,7 +91,7 @@ func (c *cluster) refresh(ctx context.Context) error {
 // errNoTopic is a topic that does not exist.
 var errNoTopic = errors.New("does not exist: create it, or run `rondo topics apply`")
 
-// batchBytes is the largest batch that a topic takes. Only topics that were
+// batchBytes is the largest batch that a topic takes, as far as is known. Only topics that were
 // asked for before are written to.
 func (c *cluster) batchBytes(name string) int32 {
 	c.mu.Lock()

@@ -170,7 +170,7 @@ func TestOutcomeThatLeadsToTooMuchIsAnIncidentOfTheParent(t *testing.T) {
 	a.ready(a.node())
 	a.produce("in", "j-1", begin("j-1", 1))
 	a.follow("work").next(1)
-	a.produce("replies", "child of j-1", done("child of j-1", strings.Repeat("x", 30_000)))
+	a.produce("replies", "child of j-1", done("child of j-1", noise(30_000)))
 	a.await("an incident", func() bool { return strings.Contains(a.logs.tail(1<<20), "kind=limit.record") })
 	for _, r := range a.all("history") {
 		h, err := schemas.DecodeHistory(r.Value)
@@ -192,7 +192,7 @@ func TestChildThatCannotBeginForWhatItSendsIsRefused(t *testing.T) {
 	a.small("work")
 	a.create(nil)
 	a.ready(a.node())
-	a.produce("in", "j-1", fmt.Sprintf(`{"type":"Begin","id":"j-1","n":%q}`, strings.Repeat("x", 30_000)))
+	a.produce("in", "j-1", fmt.Sprintf(`{"type":"Begin","id":"j-1","n":%q}`, noise(30_000)))
 	if end := a.follow("out").next(1)[0]; field(t, end, "result") != "run.refused" {
 		t.Errorf("the end: %s", describe(end))
 	}

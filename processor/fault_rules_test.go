@@ -105,12 +105,16 @@ do:
 `
 
 func say(id string, bytes int) string {
-	// Not compressible: brokers look at what is written.
+	return fmt.Sprintf(`{"type":"Say","id":%q,"text":%q}`, id, noise(bytes))
+}
+
+// noise is a text that cannot be compressed: brokers look at what is written.
+func noise(bytes int) string {
 	var text strings.Builder
 	for x := uint64(1); text.Len() < bytes; x = x*6364136223846793005 + 1442695040888963407 {
 		fmt.Fprintf(&text, "%x", x)
 	}
-	return fmt.Sprintf(`{"type":"Say","id":%q,"text":%q}`, id, text.String())
+	return text.String()
 }
 
 func TestCommandTooLargeForItsTopicIsADeadLetter(t *testing.T) {

@@ -34,8 +34,10 @@ type RingConfig struct {
 	Timeout time.Duration
 
 	// BatchBytes is the largest batch that a topic takes, its
-	// max.message.bytes. It is asked once per partition. nil: 1,000,012 for
-	// every topic, which is what Kafka's default leaves room for.
+	// max.message.bytes. It is asked for each record, for the setting may change;
+	// a record that is larger by itself is sent all the same, and taken or refused
+	// by the broker. nil: 1,000,012 for every topic, which is what Kafka's default
+	// leaves room for.
 	//
 	// Danger: larger than the topic's setting, and whole batches are refused
 	// although each of their records would have been taken.

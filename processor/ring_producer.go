@@ -35,6 +35,10 @@ const (
 	openPauseMax     = 250 * time.Millisecond // at most
 )
 
+// clientBatchBytes is the largest request that a broker reads, its default of
+// socket.request.max.bytes.
+const clientBatchBytes = 100 << 20
+
 func ringClientOptions(cfg RingConfig, id string) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.TransactionalID(id),
@@ -46,7 +50,11 @@ func ringClientOptions(cfg RingConfig, id string) []kgo.Opt {
 		kgo.ManualFlushing(),
 		kgo.ProducerLinger(0),
 		kgo.MaxBufferedRecords(math.MaxInt32),
-		kgo.ProducerBatchMaxBytesFn(cfg.BatchBytes),
+		// How large batches become is decided by Txn.Add, and what a topic takes by
+		// the broker: the client would hold to what a topic took when it first heard
+		// of it.
+		kgo.ProducerBatchMaxBytes(clientBatchBytes),
+		kgo.BrokerMaxWriteBytes(clientBatchBytes),
 		// Whatever the brokers do, Commit has an answer after Timeout.
 		kgo.RecordDeliveryTimeout(cfg.Timeout),
 		kgo.RetryTimeout(cfg.Timeout),

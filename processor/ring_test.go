@@ -88,29 +88,21 @@ func TestDroppedTransactionLeavesNothing(t *testing.T) {
 // its records that were taken; the ring goes on.
 func TestRecordTooLargeAbortsAndTheRingGoesOn(t *testing.T) {
 	const limit = 20_000
-	for _, who := range []string{"client", "broker"} {
-		t.Run(who, func(t *testing.T) {
-			onEachCluster(t, func(lab *ringLab) {
-				cfg := lab.ringConfig(kgo.ProducerBatchCompression(kgo.NoCompression()))
-				if who == "client" {
-					cfg.BatchBytes = func(string) int32 { return limit }
-				}
-				small := lab.cluster.Topic(lab.t, "small", 1, "max.message.bytes", fmt.Sprint(limit))
-				ring := lab.open(cfg)
-				lab.mustCommit(ring, 1)
-				for _, n := range []int{2, 3} {
-					txn := lab.begin(ring, n)
-					txn.Add(&kgo.Record{Topic: small, Value: make([]byte, limit+1000)})
-					expectTooLarge(lab, txn.Commit(lab.ctx, lab.offsets(int64(n)), lab.identity()), small)
-				}
-				lab.mustCommit(ring, 4, 5)
-				lab.expect(1, 4, 5)
-				if got := lab.readCommitted(small, 1)[0]; len(got) > 0 {
-					lab.t.Errorf("%d large records are visible", len(got))
-				}
-			})
-		})
-	}
+	onEachCluster(t, func(lab *ringLab) {
+		small := lab.cluster.Topic(lab.t, "small", 1, "max.message.bytes", fmt.Sprint(limit))
+		ring := lab.open(lab.ringConfig(kgo.ProducerBatchCompression(kgo.NoCompression())))
+		lab.mustCommit(ring, 1)
+		for _, n := range []int{2, 3} {
+			txn := lab.begin(ring, n)
+			txn.Add(&kgo.Record{Topic: small, Value: make([]byte, limit+1000)})
+			expectTooLarge(lab, txn.Commit(lab.ctx, lab.offsets(int64(n)), lab.identity()), small)
+		}
+		lab.mustCommit(ring, 4, 5)
+		lab.expect(1, 4, 5)
+		if got := lab.readCommitted(small, 1)[0]; len(got) > 0 {
+			lab.t.Errorf("%d large records are visible", len(got))
+		}
+	})
 }
 
 func expectTooLarge(lab *ringLab, err error, topic string) {

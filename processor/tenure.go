@@ -177,6 +177,7 @@ func (t *tenure) replay(ctx context.Context, b *batch, cause error) error {
 	case errors.Is(cause, ErrNotMember):
 		return cause // the group has given the partition away; its callback says so
 	case errors.As(cause, &refused) && refused.TooLarge():
+		t.askAgain(ctx, refused.Topic)
 		return t.isolate(b, refused)
 	default:
 		t.aborts++
@@ -186,6 +187,14 @@ func (t *tenure) replay(ctx context.Context, b *batch, cause error) error {
 		}
 		t.lane.rest(ctx, retryDelay(t.aborts))
 		return nil
+	}
+}
+
+// askAgain asks how large the batches are that a topic takes: somebody may have
+// changed it. Where the answer fails, what was known holds until the next refresh.
+func (t *tenure) askAgain(ctx context.Context, topic string) {
+	if _, err := t.lane.shared.cluster.freshTopic(ctx, topic); err != nil && ctx.Err() == nil {
+		t.lane.log.Warn("what is known of a topic may be old", "topic", topic, "error", err.Error())
 	}
 }
 
