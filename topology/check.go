@@ -17,6 +17,7 @@ type checker struct {
 	p        *parser
 	outline  *outline
 	flow     *flow
+	raised   *raised
 	messages map[string]*Message
 	names    []string // of the messages, in the order of the file
 	gaps     *gaps
@@ -35,6 +36,7 @@ func newChecker(def *Definition, p *parser) *checker {
 		c.messages[m.Name] = m
 		c.names = append(c.names, m.Name)
 	}
+	c.raised = newRaised(o, c.messages)
 	return c
 }
 

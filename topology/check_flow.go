@@ -10,6 +10,9 @@ type flow struct {
 	of      map[*Step]int    // where a step is entered
 	body    map[*Step]int    // where it acts, unless its `if` is false
 	done    map[*Step]int    // behind its action, where `then` leads on
+	skip    map[*Step]int    // where its `if` is false; only of those that have one
+	heard   map[*Step]int    // where the `until` of a listen holds
+	none    map[*Step]int    // where no alternative of a switch or of a child's outcome holds
 	ends    map[*listing]int // behind the last step of a list
 	anyOf   map[*listing]int // leads to every step that a jump from a list may take
 	exitOf  map[*listing]int // leads there, and to the end of that list
@@ -29,7 +32,7 @@ type point struct {
 }
 
 func newFlow(o *outline) *flow {
-	f := &flow{outline: o, of: map[*Step]int{}, body: map[*Step]int{}, done: map[*Step]int{}, ends: map[*listing]int{}, anyOf: map[*listing]int{}, exitOf: map[*listing]int{}, falls: map[*Step]int{}, unclear: map[*Step]bool{}}
+	f := &flow{outline: o, of: map[*Step]int{}, body: map[*Step]int{}, done: map[*Step]int{}, skip: map[*Step]int{}, heard: map[*Step]int{}, none: map[*Step]int{}, ends: map[*listing]int{}, anyOf: map[*listing]int{}, exitOf: map[*listing]int{}, falls: map[*Step]int{}, unclear: map[*Step]bool{}}
 	for _, l := range o.lists {
 		f.ends[l] = f.add(nil)
 	}
@@ -48,6 +51,7 @@ func newFlow(o *outline) *flow {
 		f.falls[s] = f.add(nil)
 		f.reaction(s, f.falls[s])
 	}
+	f.raises()
 	f.before = make([][]int, len(f.nodes))
 	for n := range f.nodes {
 		for _, next := range f.nodes[n].next {
@@ -92,7 +96,9 @@ func (f *flow) list(l *listing) {
 func (f *flow) step(s *Step, after int) {
 	in := f.of[s]
 	if s.If != nil {
-		f.edge(in, after)
+		f.skip[s] = f.add(s)
+		f.edge(in, f.skip[s])
+		f.edge(f.skip[s], after)
 	}
 	body, done := f.add(s), f.add(s)
 	f.body[s], f.done[s] = body, done
@@ -103,15 +109,55 @@ func (f *flow) step(s *Step, after int) {
 	f.edge(in, body)
 	f.edge(done, f.targets(s, after)...)
 	f.action(s, body, done)
-	for _, r := range s.Catch {
-		for _, alternative := range r.Alternatives {
-			f.edge(body, f.of[alternative])
-			f.step(alternative, done)
-		}
-	}
+	f.catch(s, body, done)
 	if s.Compensate != nil {
 		f.reaction(s.Compensate, f.add(nil))
 	}
+}
+
+// catch links the reactions to errors of a step. What is not raised by a step in it
+// (see raises) comes of a wait that nothing ended.
+func (f *flow) catch(s *Step, body, done int) {
+	if len(s.Catch) == 0 {
+		return
+	}
+	failed := f.add(nil)
+	f.nodes[failed].calm = true
+	f.edge(body, failed)
+	f.rules(s.Catch, failed, done)
+}
+
+// raises links the steps that raise an error by name to what catches it.
+func (f *flow) raises() {
+	for _, s := range f.outline.steps {
+		raise, ok := s.Action.(*Raise)
+		if !ok || raise.Name != nil {
+			continue
+		}
+		passes, top := f.outline.passes(s)
+		caught := false
+		for _, p := range passes {
+			if caught = f.caught(f.body[s], p.Catch, raise.Error); caught {
+				break
+			}
+		}
+		if !caught && top == outWorkflow {
+			f.caught(f.body[s], f.outline.rescue, raise.Error)
+		}
+	}
+}
+
+// caught links a raise to the rule that takes its error, and reports whether it
+// surely does.
+func (f *flow) caught(from int, rules []*Rule, name string) bool {
+	r := catchFor(rules, name)
+	if r == nil {
+		return false
+	}
+	for _, alternative := range r.Alternatives {
+		f.edge(from, f.of[alternative])
+	}
+	return hasElse(r.Alternatives)
 }
 
 // anywhere links a step of which a part was not understood: it may do anything.
@@ -193,14 +239,22 @@ func (f *flow) action(s *Step, body, done int) {
 		if len(a.Await) > 0 {
 			f.nodes[body].calm = true
 			f.rules(a.Await, body, done)
-			return
+			if takesEach(a.Await) {
+				return
+			}
+			body = f.otherwise(s, body) // without a reaction the parent goes on
 		}
 	case *Listen:
 		f.nodes[body].calm = true
-		f.rules(a.Rules, body, done)
 		if a.Until == nil {
+			f.rules(a.Rules, body, done)
 			return
 		}
+		heard := f.add(s)
+		f.heard[s] = heard
+		f.rules(a.Rules, body, heard)
+		f.edge(body, heard)
+		body = heard
 	case *Wait:
 		f.nodes[body].calm = true
 	case *Switch:
@@ -209,6 +263,7 @@ func (f *flow) action(s *Step, body, done int) {
 			return
 		}
 		f.unclear[s] = slices.ContainsFunc(a.Alternatives, func(s *Step) bool { return s.unknown })
+		body = f.otherwise(s, body)
 	case *Block, *Fork:
 		f.lists(s, body, done)
 		return
@@ -219,6 +274,19 @@ func (f *flow) action(s *Step, body, done int) {
 		}
 	}
 	f.edge(body, done)
+}
+
+// otherwise is where none of a step's alternatives holds.
+func (f *flow) otherwise(s *Step, body int) int {
+	n := f.add(s)
+	f.none[s] = n
+	f.edge(body, n)
+	return n
+}
+
+// takesEach reports whether some alternative of every rule always holds.
+func takesEach(rules []*Rule) bool {
+	return !slices.ContainsFunc(rules, func(r *Rule) bool { return !hasElse(r.Alternatives) })
 }
 
 // lists links the lists of a block, a fork or a loop.

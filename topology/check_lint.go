@@ -91,64 +91,98 @@ func (c *checker) usedMessages() (read, written map[string]bool) {
 }
 
 // lintErrors warns of errors that are caught, or after which an attempt is made
-// again, and that nothing raises.
+// again, where they cannot come.
 func (c *checker) lintErrors() {
-	names, all := c.raisedErrors()
-	if all || c.gaps.lacking || c.gaps.mayHave("do", "anytime", "start", "catch") {
+	if c.gaps.lacking || c.gaps.mayHave("do", "anytime", "start", "catch") {
 		return
 	}
-	raised := map[string]bool{}
-	for _, name := range names {
-		raised[name] = true
-	}
-	for _, r := range c.catches() {
-		if !raised[r.Name] {
-			c.lintError(names, r.Name, spanOf(r.Pos, r.Name))
+	for _, s := range c.outline.steps {
+		for _, r := range s.Catch {
+			if !engineCatch(r.Name) && !comes(c.raised.at[s], r.Name) {
+				c.lintCatch(r.Name, spanOf(r.Pos, r.Name))
+			}
+		}
+		if s.Retry != nil && !s.unknown {
+			c.lintRetried(s.Retry, c.raised.at[s])
 		}
 	}
-	for _, r := range c.retries() {
-		for i, at := range r.ErrorPos {
-			if !raised[r.Errors[i]] {
-				c.lintError(names, r.Errors[i], spanOf(at, r.Errors[i]))
-			}
+	for _, m := range c.def.Messages {
+		if m.Retry != nil && !m.unknown {
+			c.lintRetried(m.Retry, c.raised.anywhere)
+		}
+	}
+	c.lintWorkflowCatch()
+}
+
+// engineCatch reports whether what a `catch` names may come at any step.
+func engineCatch(name string) bool { return name == anyError || name == errorFault }
+
+func (c *checker) lintWorkflowCatch() {
+	for _, r := range c.def.Catch {
+		switch at := spanOf(r.Pos, r.Name); {
+		case engineCatch(r.Name), r.Name == errorCancelled, comes(c.raised.workflow, r.Name):
+		case r.Name != errorDeadline:
+			c.lintCatch(r.Name, at)
+		case c.def.Deadline == nil && !c.gaps.mayHave("deadline"):
+			c.warn(at, codeErrorNeverRaised, "this workflow has no `deadline`, so it is never over").
+				help("add a `deadline` to the workflow, or remove this")
 		}
 	}
 }
 
-func (c *checker) lintError(raised []string, name string, at span) {
+// lintRetried warns of errors that a retry names and no outcome raises.
+func (c *checker) lintRetried(retry *Retry, names map[string]*Step) {
+	for i, name := range retry.Errors {
+		if !engineCatch(name) && name != errorTimeout && !comes(names, name) {
+			c.lintCatch(name, spanOf(retry.ErrorPos[i], name))
+		}
+	}
+}
+
+// lintCatch warns of an error that does not come to where it is named.
+func (c *checker) lintCatch(name string, at span) {
 	if c.gaps.mayName(name) || !kebabName.MatchString(name) {
 		return
 	}
-	f := c.warn(at, codeErrorNeverRaised, fmt.Sprintf("nothing in this workflow raises `%s`", name))
-	if f.suggest(name, raised) == "" {
-		f.help("an operator may still raise it; else remove it")
-	}
-}
-
-// raisedErrors are the names that can be raised; all is true when an expression
-// makes names that are not known beforehand.
-func (c *checker) raisedErrors() (names []string, all bool) {
-	names = []string{"timeout", "deadline", "cancelled", "fault", anyError}
-	for _, s := range c.outline.steps {
-		switch a := s.Action.(type) {
-		case nil:
-			all = all || s.unknown // it may be a child
-		case *Raise:
-			all = all || a.Name != nil || !kebabName.MatchString(a.Error)
-			names = append(names, a.Error)
-		case *Run:
-			all = all || len(a.Await) > 0 // a child's failure has a name of its own
+	const moved = "move it to the `catch` of the workflow"
+	from := c.raised.anywhere[name]
+	switch {
+	case name == errorDeadline || name == errorCancelled:
+		c.warn(at, codeErrorNeverRaised, fmt.Sprintf("`%s` comes to no step: it goes straight to the workflow's `catch`", name)).help(moved)
+	case name == errorTimeout:
+		c.warn(at, codeErrorNeverRaised, "nothing here has a `timeout` that could be over").help("add a `timeout`, or remove this")
+	case from == nil:
+		f := c.warn(at, codeErrorNeverRaised, fmt.Sprintf("nothing in this workflow raises `%s`", name))
+		if f.suggest(name, c.raisable()) == "" {
+			f.help("an operator may still raise it; else remove it")
+		}
+	default:
+		f := c.warn(at, codeErrorNeverRaised, fmt.Sprintf("nothing raises `%s` where this would catch it", name)).related(c.raisedAt(from), "raised here")
+		if c.isAside(from) {
+			f.help("what `anytime` raises goes straight to the workflow's `catch`: " + moved)
+		} else {
+			f.help("an error goes to the `catch` of its own step and of the blocks around it: move this there")
 		}
 	}
-	return names, all
 }
 
-func (c *checker) catches() []*Rule {
-	out := slices.Clone(c.def.Catch)
-	for _, s := range c.outline.steps {
-		out = append(out, s.Catch...)
+// raisable are the names that can be raised.
+func (c *checker) raisable() []string {
+	names := slices.DeleteFunc(sortedKeys(c.raised.anywhere), func(name string) bool { return name == anyName })
+	return append(names, errorTimeout, errorDeadline, errorCancelled, errorFault, anyError)
+}
+
+func (c *checker) raisedAt(s *Step) span {
+	if a, ok := s.Action.(*Raise); ok {
+		return spanOf(a.Pos, a.Error)
 	}
-	return out
+	return spanOf(s.Pos, s.Name)
+}
+
+// isAside reports whether a step belongs to a reaction of `anytime`.
+func (c *checker) isAside(s *Step) bool {
+	passes, _ := c.outline.passes(s)
+	return slices.Contains(c.outline.anytime, passes[len(passes)-1])
 }
 
 // lintCompensations warns of `compensate` that never runs.
@@ -167,7 +201,7 @@ func (c *checker) lintCompensations() {
 			c.warn(at, codeCompensationNever, "this step is never finished, so there is nothing to undo").
 				help("put `compensate` to the step whose work shall be undone")
 		default:
-			if never {
+			if never && !c.mayLose(s) {
 				c.warn(at, codeCompensationNever, "the workflow's `catch` takes every error and nothing in it compensates").
 					help("add a step `- undo: compensate` to the workflow's `catch`")
 			}
@@ -175,10 +209,31 @@ func (c *checker) lintCompensations() {
 	}
 }
 
+// mayLose reports whether a step is in a branch that may be cancelled and undone
+// while its siblings go on.
+func (c *checker) mayLose(s *Step) bool {
+	for l := c.outline.sites[s].listing; l != nil; l = l.outer {
+		if l.owner == nil {
+			continue
+		}
+		switch a := l.owner.Action.(type) {
+		case *Fork:
+			if a.Join.early() {
+				return true
+			}
+		case *For:
+			if a.Join.early() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // nothingUndoes reports whether no error ends in compensation: the workflow's
-// `catch` takes all of them, and the word `compensate` stands nowhere.
+// `catch` takes all of them and raises none, and the word `compensate` stands nowhere.
 func (c *checker) nothingUndoes() bool {
-	if c.gaps.mayHave("catch", "do") || c.gaps.mayName("compensate") {
+	if c.raised.out || c.gaps.mayHave("catch", "do") || c.gaps.mayName("compensate") {
 		return false
 	}
 	takesAll := slices.ContainsFunc(c.def.Catch, func(r *Rule) bool {
@@ -230,12 +285,12 @@ func (c *checker) mayWait() bool {
 // lintTimeout warns of waits that nothing ends.
 func (c *checker) lintTimeout(s *Step) {
 	at := c.outline.sites[s]
-	if s.Timeout != nil || at.timed || (c.def.Deadline != nil || c.gaps.mayHave("deadline")) && !at.catching {
+	if s.Timeout != nil || at.timed || c.raced(s) || (c.def.Deadline != nil || c.gaps.mayHave("deadline")) && !at.catching {
 		return
 	}
 	switch a := s.Action.(type) {
 	case *Send:
-		if m := c.messages[a.Message]; len(a.Await) > 0 && m != nil && m.Timeout == nil && !m.unknown {
+		if len(a.Await) > 0 && !endsBy(a, s, c.messages) {
 			c.warn(spanOf(a.Pos, a.Message), codeNoTimeout, fmt.Sprintf("nothing ends this call if no outcome comes%s", c.whyNoDeadline(at))).
 				help("add a `timeout` here or to the message" + c.orDeadline(at))
 		}
@@ -250,6 +305,44 @@ func (c *checker) lintTimeout(s *Step) {
 				help("add a `timeout` or `idle` here" + c.orDeadline(at))
 		}
 	}
+}
+
+// raced reports whether a step is in a branch of a fork that is surely left because
+// enough of the other branches come to their ends.
+func (c *checker) raced(s *Step) bool {
+	for l := c.outline.sites[s].listing; l != nil && l.owner != nil; l = l.outer {
+		if fork, ok := l.owner.Action.(*Fork); ok && fork.Join.early() && c.endings(fork, l) >= max(1, fork.Join.N) {
+			return true
+		}
+	}
+	return false
+}
+
+// endings counts the branches of a fork, one apart, in which no step waits without
+// an end.
+func (c *checker) endings(fork *Fork, apart *listing) int {
+	n := 0
+	for i, b := range fork.Branches {
+		endless := false
+		walkSteps(b.Do, func(s *Step) { endless = endless || waitsForEvents(s) && !c.raised.timed(s) })
+		if c.outline.blocks[apart.owner][i] != apart && !endless {
+			n++
+		}
+	}
+	return n
+}
+
+// waitsForEvents reports whether a step waits for what may never come.
+func waitsForEvents(s *Step) bool {
+	switch a := s.Action.(type) {
+	case *Send:
+		return len(a.Await) > 0
+	case *Run:
+		return len(a.Await) > 0
+	case *Listen:
+		return true
+	}
+	return false
 }
 
 func (c *checker) whyNoDeadline(at site) string {

@@ -1,5 +1,7 @@
 package topology
 
+import "slices"
+
 // outline is where everything stands: the lists of steps, what is nested in
 // what, and from where which step can be jumped to.
 type outline struct {
@@ -12,7 +14,9 @@ type outline struct {
 	// for each branch of a fork.
 	blocks map[*Step][]*listing
 
-	start, anytime, catch []*Step // the reactions of the workflow
+	start, anytime, catch []*Step   // the reactions of the workflow
+	roots                 [][]*Step // the same, those of one message or error together: the first that holds is taken
+	rescue                []*Rule   // its catch
 }
 
 // listing is one list of steps: the top list, or that of a block.
@@ -33,15 +37,16 @@ type site struct {
 	compensation bool  // the body of `compensate`, not a step of a block in it
 	undoing      bool  // in a compensation
 	catching     bool  // in the workflow's catch, or in a compensation: the deadline is off
-	timed        bool  // in a block that has a timeout
+	timed        bool  // in a block, or in the reaction of a listen, that has a timeout
 }
 
 func newOutline(def *Definition) *outline {
-	o := &outline{named: map[string]*Step{}, sites: map[*Step]site{}, blocks: map[*Step][]*listing{}}
+	o := &outline{named: map[string]*Step{}, sites: map[*Step]site{}, blocks: map[*Step][]*listing{}, rescue: def.Catch}
 	o.top = &listing{depth: 1}
 	at := site{listing: o.top}
 	o.start = o.rules(def.Start, at, nil)
 	o.start = append(o.start, o.alternatives(def.Child, at, nil)...)
+	o.roots = append(o.roots, def.Child)
 	if def.Schedule != nil {
 		o.start = append(o.start, o.alternatives([]*Step{def.Schedule.Reaction}, at, nil)...)
 	}
@@ -49,6 +54,9 @@ func newOutline(def *Definition) *outline {
 	o.fill(o.top, def.Do, at, nil)
 	at.catching = true
 	o.catch = o.rules(def.Catch, at, nil)
+	for _, r := range slices.Concat(def.Start, def.Anytime, def.Catch) {
+		o.roots = append(o.roots, r.Alternatives)
+	}
 	return o
 }
 
@@ -94,7 +102,9 @@ func (o *outline) step(s *Step, at site, each func(*listing)) {
 	case *Send:
 		o.rules(a.Await, inner, each)
 	case *Listen:
-		o.rules(a.Rules, inner, each)
+		heard := inner
+		heard.timed = heard.timed || s.Timeout != nil // it goes on while a reaction waits
+		o.rules(a.Rules, heard, each)
 	case *Run:
 		o.rules(a.Await, inner, each)
 	case *Switch:

@@ -272,7 +272,7 @@ func (l *looping) spots(n *node, add func(SpotKind, string, diag.Pos)) {
 	if loop.While != nil {
 		add(SpotOutcome, turnWhile, loop.While.Pos)
 	}
-	if loop.Join.Mode == "any" || loop.Join.Mode == "n" {
+	if loop.Join.early() {
 		add(SpotOutcome, turnJoin, loop.Join.Pos)
 	}
 }

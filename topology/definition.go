@@ -326,6 +326,9 @@ type Join struct {
 	N    int    // of mode "n"
 }
 
+// early reports whether a join does not wait for all: it may cancel some.
+func (j Join) early() bool { return j.Mode == "any" || j.Mode == "n" }
+
 // For is a loop: over a list, while something holds, or both.
 type For struct {
 	Pos      diag.Pos

@@ -22,22 +22,24 @@ type place struct {
 type pointOf int
 
 const (
-	atEntry        pointOf = iota // before its `set`
-	atAction                      // behind it
+	atEntry        pointOf = iota // where its `when` is asked
+	atIf                          // behind that, where its `if` is
+	atSet                         // behind that, before its `set`
+	atAction                      // behind that
 	atDone                        // behind the action
 	atIterationEnd                // behind the steps of an iteration
 )
 
 var anywhere = place{}
 
-func entry0(s *Step) place { return place{step: s} }
-func acting(s *Step) place { return place{step: s, at: atAction} }
+func (p place) then(at pointOf) place { return place{step: p.step, at: at} }
 
 // nullness knows which variables are surely set at each point of the flow: a
 // must-analysis forward along its edges.
 type nullness struct {
 	flow  *flow
-	index map[string]int // variables that are looked at
+	ask   map[*Step]varSet // not null where the `when` of an alternative is asked, for those before it do not hold
+	index map[string]int   // variables that are looked at
 	first map[string]diag.Related
 	gaps  *gaps
 	out   []varSet // of each node: set when it is left; nil: not reached
@@ -60,7 +62,7 @@ const branchesMax = 100
 
 // newNullness analyses a definition; nil if it is too large for that.
 func newNullness(o *outline, gaps *gaps) *nullness {
-	n := &nullness{gaps: gaps, flow: newFlow(o), index: map[string]int{}, first: map[string]diag.Related{}}
+	n := &nullness{gaps: gaps, flow: newFlow(o), ask: map[*Step]varSet{}, index: map[string]int{}, first: map[string]diag.Related{}}
 	for _, s := range o.steps {
 		for _, a := range s.Set {
 			n.note(a.Name, a.Pos, isNull(a.Value))
@@ -157,8 +159,10 @@ func (n *nullness) roots(o *outline) []int {
 	return work
 }
 
-// gen is what a node sets.
+// gen is what a node sets, and what is known to be set because a condition holds
+// there, or does not.
 type gen struct {
+	notNull []string
 	set     []Assignment
 	collect []Assignment
 	all     bool // of what it sets nothing is known, so that nothing is said of null behind it
@@ -167,6 +171,11 @@ type gen struct {
 func (g gen) apply(n *nullness, out varSet) {
 	if g.all {
 		copy(out, n.full())
+	}
+	for _, name := range g.notNull {
+		if i, ok := n.index[name]; ok {
+			out.add(i)
+		}
 	}
 	for _, a := range g.set {
 		if isNull(a.Value) {
@@ -186,6 +195,7 @@ func isNull(t *Template) bool {
 
 func (n *nullness) gens(o *outline) map[int][]gen {
 	out := map[int][]gen{}
+	n.guards(o, out)
 	for _, s := range o.steps {
 		at := n.flow.body[s]
 		if len(s.Set) > 0 || s.unknown {
@@ -201,6 +211,76 @@ func (n *nullness) gens(o *outline) map[int][]gen {
 		if loop, ok := s.Action.(*For); ok && len(loop.Collect) > 0 {
 			out[n.flow.done[s]] = append(out[n.flow.done[s]], gen{collect: loop.Collect})
 		}
+	}
+	return out
+}
+
+// guards adds what conditions say of variables: behind `if`, `when` and `until`.
+func (n *nullness) guards(o *outline, out map[int][]gen) {
+	know := func(at int, names []string) {
+		if len(names) > 0 {
+			out[at] = append(out[at], gen{notNull: names})
+		}
+	}
+	for _, s := range o.steps {
+		if s.If != nil {
+			ifTrue, ifNot := expr.NotNull(s.If.Text)
+			know(n.flow.body[s], ifTrue)
+			know(n.flow.skip[s], ifNot)
+		}
+		if s.When != nil {
+			ifTrue, _ := expr.NotNull(s.When.Text)
+			know(n.flow.of[s], ifTrue)
+		}
+		if a, ok := s.Action.(*Listen); ok && a.Until != nil {
+			ifTrue, _ := expr.NotNull(a.Until.Text)
+			know(n.flow.heard[s], ifTrue)
+		}
+		for _, steps := range alternativeLists(s) {
+			if refused := n.refused(steps, know); n.flow.none[s] != 0 {
+				know(n.flow.none[s], refused)
+			}
+		}
+	}
+	for _, steps := range o.roots {
+		n.refused(steps, know)
+	}
+}
+
+// refused goes through alternatives in their order: where one is asked, those
+// before it do not hold. It gives what is known where none holds.
+func (n *nullness) refused(steps []*Step, know func(at int, names []string)) []string {
+	var names []string
+	for _, s := range steps {
+		known := n.empty()
+		gen{notNull: names}.apply(n, known)
+		n.ask[s] = known
+		know(n.flow.of[s], slices.Clone(names))
+		if s.When != nil {
+			_, ifNot := expr.NotNull(s.When.Text)
+			names = append(names, ifNot...)
+		}
+	}
+	return names
+}
+
+// alternativeLists are the lists of alternatives of a step, of which the first that
+// holds is taken.
+func alternativeLists(s *Step) [][]*Step {
+	var out [][]*Step
+	rules := s.Catch
+	switch a := s.Action.(type) {
+	case *Send:
+		rules = slices.Concat(rules, a.Await)
+	case *Run:
+		rules = slices.Concat(rules, a.Await)
+	case *Listen:
+		rules = slices.Concat(rules, a.Rules)
+	case *Switch:
+		out = append(out, a.Alternatives)
+	}
+	for _, r := range rules {
+		out = append(out, r.Alternatives)
 	}
 	return out
 }
@@ -303,6 +383,13 @@ func (n *nullness) maybeNull(name string, at place) bool {
 	switch at.at {
 	case atEntry:
 		set = n.in[n.flow.of[at.step]]
+		if known := n.ask[at.step]; set != nil && known != nil && known.has(i) {
+			return false
+		}
+	case atIf:
+		set = n.out[n.flow.of[at.step]]
+	case atSet:
+		set = n.behindIf(at.step)
 	case atAction:
 		set = n.out[n.flow.body[at.step]]
 	case atDone:
@@ -311,6 +398,18 @@ func (n *nullness) maybeNull(name string, at place) bool {
 		set = n.in[n.flow.ends[n.flow.outline.blocks[at.step][0]]]
 	}
 	return set != nil && !set.has(i) // what is not reached is spoken of elsewhere
+}
+
+// behindIf is what is set where the `if` of a step holds.
+func (n *nullness) behindIf(s *Step) varSet {
+	set := n.in[n.flow.body[s]]
+	if set == nil || s.If == nil {
+		return set
+	}
+	set = slices.Clone(set)
+	ifTrue, _ := expr.NotNull(s.If.Text)
+	gen{notNull: ifTrue}.apply(n, set)
+	return set
 }
 
 var mentionsNull = regexp.MustCompile(`\b(null|coalesce|has)\b`)

@@ -91,10 +91,11 @@ func (t *typer) errorRules(rules []*Rule, s *sight) {
 
 // reaction walks a step, with or without a name.
 func (t *typer) reaction(step *Step, s *sight) {
-	in, acts := entry0(step), acting(step)
+	in := place{step: step}
+	acts := in.then(atAction)
 	t.condition(step.When, s, in)
-	t.condition(step.If, s, in)
-	t.set(step.Set, s, in)
+	t.condition(step.If, s, in.then(atIf))
+	t.set(step.Set, s, in.then(atSet))
 	t.when(step.Timeout, s, acts)
 	t.action(step, s, acts)
 	t.errorRules(step.Catch, s)
