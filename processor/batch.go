@@ -32,7 +32,10 @@ type batch struct {
 	heavy   bool              // some partition has as much as one produce batch should hold, or all together as much as a transaction
 
 	began   time.Time
+	offered time.Time        // when it was first ready for the committer
 	inputs  int              // decided so far: records and timers
+	whole   int              // of them, those in front of the one that is being decided
+	limit   int              // of inputs; 0: that of all batches
 	records []*kgo.Record    // taken so far, to be decided again after an abort
 	before  map[input]int64  // positions at the beginning
 	urgent  bool             // there is something that others wait for
@@ -64,12 +67,15 @@ type letterLabels struct{ workflow, kind string }
 
 // newBatch begins a batch upon what is committed, or upon the batch in flight.
 func newBatch(t *tenure) *batch {
+	limit := t.upTo
+	t.upTo = 0
 	return &batch{
 		tenure:  t,
 		overlay: t.beginOverlay(),
 		staged:  make(map[string]cached),
 		load:    make(map[input]int),
 		began:   t.lane.shared.clock(),
+		limit:   limit,
 		before:  maps.Clone(t.next),
 		tally: tally{
 			decisions: make(map[decisionLabels]int),
@@ -84,7 +90,7 @@ func newBatch(t *tenure) *batch {
 
 // full reports whether the batch takes no more inputs.
 func (b *batch) full() bool {
-	return b.inputs >= batchInputs || b.heavy || b.tenure.lane.stopped() ||
+	return b.inputs >= batchInputs || b.limit > 0 && b.inputs >= b.limit || b.heavy || b.tenure.lane.stopped() ||
 		b.tenure.single && b.inputs > 0 ||
 		b.tenure.lane.shared.clock().Sub(b.began) > batchTime // markers alone, which are no inputs, must not hold it open
 }
@@ -281,6 +287,9 @@ func (b *batch) commit(ctx context.Context) error {
 // and the changes to the state. As long as the share is not taken the batch can
 // go on, and is sealed again then.
 func (b *batch) seal() error {
+	if b.offered.IsZero() {
+		b.offered = b.tenure.lane.shared.clock()
+	}
 	member := b.tenure.lane.identity()
 	if err := b.writeProgress(member); err != nil {
 		return err

@@ -31,6 +31,7 @@ func (b *batch) consume(ctx context.Context, record *kgo.Record) error {
 	}
 	b.records = append(b.records, record)
 	t.next[in] = record.Offset + 1
+	b.whole = b.inputs
 	return nil
 }
 
@@ -575,6 +576,7 @@ func (b *batch) fire(ctx context.Context, storeKey string, until topology.Instan
 		if err := b.fireOne(ctx, instance, due); err != nil {
 			return err
 		}
+		b.whole = b.inputs
 	}
 	return nil
 }
@@ -658,6 +660,10 @@ func definitionOf(i *topology.Instance) string {
 // waitFor asks until there is an answer. The lane stands still meanwhile, and
 // says so: nothing may be decided without it, and nothing is lost. What is asked
 // for is put into words only when they are said: mostly the answer is at hand.
+//
+// It returns errAgain if something is to be done before the waiting, and when it
+// had to wait: the time and the definitions may be others now than those that the
+// decision has begun with.
 func waitFor[T any](ctx context.Context, t *tenure, what func() string, ask func() (T, error)) (T, error) {
 	l := t.lane
 	for failures := 0; ; failures++ {
@@ -666,19 +672,22 @@ func waitFor[T any](ctx context.Context, t *tenure, what func() string, ask func
 			if failures > stillAfter {
 				l.goesOn()
 			}
-			return answer, nil
+			if failures > 0 {
+				err = errAgain
+			}
+			return answer, err
 		}
 		if l.stopped() || ctx.Err() != nil {
 			return answer, fmt.Errorf("stopped while waiting for %s: %w", what(), err)
+		}
+		if err := t.mayWait(ctx); err != nil {
+			return answer, err
 		}
 		if failures%10 == 0 {
 			l.log.Warn("the partition waits", "for", what(), "reason", err.Error())
 		}
 		if failures >= stillAfter {
 			l.standsStill(fmt.Sprintf("waits for %s: %v", what(), err))
-		}
-		if err := t.landCommitted(ctx); err != nil {
-			return answer, err
 		}
 		l.live()
 		l.rest(ctx, retryDelay(failures))

@@ -57,7 +57,11 @@ func (b *batch) tellDesk(ctx context.Context, plan *topology.Plan, to topology.A
 		return nil
 	}
 	b.inputs++
-	return b.decide(ctx, plan, to, instance, topology.Input{At: b.tenure.now()}, nil)
+	if err := b.decide(ctx, plan, to, instance, topology.Input{At: b.tenure.now()}, nil); err != nil {
+		return err
+	}
+	b.whole = b.inputs
+	return nil
 }
 
 // desksKept notes that what the batch has told desks is committed, or has changed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"rondo/statestore"
 )
@@ -28,6 +29,9 @@ import (
 //     store, happens with nothing in flight: timers fire, desks are told. Neither is
 //     kept waiting: while one of them wants to be next, nothing is decided upon the
 //     batch in flight.
+//   - What is decided lies nowhere for long before it is sent, for the timeouts of
+//     its commands have begun. An input that has to wait for something outside
+//     waits alone.
 //   - While something is wrong, one batch follows the other: after an abort until
 //     the next success, and aside.
 //   - A lane does not end, nor take over again, before what it has handed in is
@@ -114,19 +118,55 @@ func (t *tenure) land(ctx context.Context, answer error) error {
 	}
 }
 
-// landCommitted makes the batch in flight visible if it is known to be committed:
-// what is decided upon it may have to wait for long. Anything else that has become
-// of it is heard afterwards.
-func (t *tenure) landCommitted(ctx context.Context) error {
+// errAgain says of the open batch that it is not to be handed in as it is.
+var errAgain = errors.New("the batch is to be decided again")
+
+// again takes the open batch back: an input of it has to wait, or had to. What was
+// decided before that input goes out without it. Is there nothing of that kind, it
+// was waited for, and is decided anew with the time and the definitions of now.
+func (t *tenure) again(ctx context.Context) error {
+	t.upTo = t.open.whole
+	t.open.discard()
+	t.open = nil
+	select {
+	case answer := <-t.answer():
+		return t.land(ctx, answer)
+	default:
+		return nil
+	}
+}
+
+// offerAge is how long a decision lies ready for the committer at most. What it
+// sends is sent later than its timeouts begin.
+const offerAge = 5 * time.Second
+
+// takeBackOffer has what has lain ready for too long decided again.
+func (t *tenure) takeBackOffer() {
+	if t.open == nil || t.open.offered.IsZero() || t.lane.shared.clock().Sub(t.open.offered) <= offerAge {
+		return
+	}
+	t.open.discard()
+	t.open = nil
+}
+
+// mayWait lands the batch in flight if it is known to be committed, for the next one
+// has to wait for something outside, perhaps for long. It returns errAgain if
+// something is to be done first: to hand in what was decided already, or to hear
+// what else has become of the batch in flight.
+func (t *tenure) mayWait(ctx context.Context) error {
+	if t.open != nil && t.open.whole > 0 {
+		return errAgain
+	}
 	select {
 	case answer := <-t.answer():
 		if answer == nil {
 			return t.land(ctx, nil)
 		}
 		t.flying[0].share.answer <- answer
+		return errAgain
 	default:
+		return nil
 	}
-	return nil
 }
 
 // discardUpon discards what was decided upon a batch that was aborted. If it was

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -21,13 +22,18 @@ const summing = `workflow: sum
 version: 1
 messages:
   Add:   {topic: in, key: event.id}
+  More:  {topic: more, key: event.id}
   Total: {topic: done}
   Late:  {topic: done}
-start: {Add: {set: {sum: =event.n}}}
+start:
+  Add:  {set: {sum: =event.n}}
+  More: {set: {sum: =event.n}}
 do:
   - report: {send: Total, with: {id: =key, sum: =sum}}
   - more:
-      listen: {Add: {set: {sum: =sum + event.n}, then: report}}
+      listen:
+        Add:  {set: {sum: =sum + event.n}, then: report}
+        More: {set: {sum: =sum + event.n}, then: report}
       timeout: 1m
       catch: {timeout: {then: late}}
   - late: {send: Late, with: {id: =key, sum: =sum}, then: more}
@@ -43,6 +49,7 @@ type pilot struct {
 func newPilot(t *testing.T) *pilot {
 	p := &pilot{benchLane: newBenchLane(t, summing), t: t, clock: time.Now()}
 	p.tenure.intake = intakeOf(fetchBounds{pauseAt: 1000, resumeAt: 500, pauseBytes: 1 << 20})
+	p.tenure.next[input{"more", 0}] = 0
 	s := p.tenure.lane.shared
 	s.clock = func() time.Time { return p.clock }
 	s.together, s.aside = newCommitter(RingConfig{}, s.metrics), newCommitter(RingConfig{}, s.metrics)
@@ -438,14 +445,139 @@ func TestCommittedBatchIsSeenWhileTheNextOneWaits(t *testing.T) {
 		return err
 	}
 	first.answer <- nil
-	if err := wait(); err != nil || p.stored() != "1" {
+	if err := wait(); !errors.Is(err, errAgain) || p.stored() != "1" {
 		t.Errorf("%q is stored: %v", p.stored(), err)
 	}
 	p.add(2)
 	second := p.take()
 	second.answer <- ErrUnknown
-	if err := wait(); err != nil || len(second.answer) != 1 {
-		t.Errorf("the outcome is not heard afterwards: %v", err)
+	if err := wait(); !errors.Is(err, errAgain) || asked != 3 || len(second.answer) != 1 {
+		t.Errorf("the outcome is not heard at once, after %d questions: %v", asked, err)
+	}
+}
+
+// block has a number come to another topic, whose records have to wait for a
+// definition until unblock; then is done when the lane waits in place.
+func (p *pilot) block(n int, then func()) {
+	p.tenure.lane.shared.catalog.set.Load().blocked["more"] = errors.New("not understood")
+	p.tenure.lane.log = slog.New(whenSaid{slog.DiscardHandler, then})
+	p.tenure.intake.put([]*kgo.Record{{Topic: "more", Key: []byte("k"), Timestamp: p.clock, Value: fmt.Appendf(nil, `{"type":"More","id":"k","n":%d}`, n)}})
+}
+
+func (p *pilot) unblock() { delete(p.tenure.lane.shared.catalog.set.Load().blocked, "more") }
+
+// whenSaid does something when a warning is logged.
+type whenSaid struct {
+	slog.Handler
+	then func()
+}
+
+func (w whenSaid) Enabled(context.Context, slog.Level) bool { return true }
+
+func (w whenSaid) Handle(_ context.Context, r slog.Record) error {
+	if r.Level == slog.LevelWarn {
+		w.then()
+	}
+	return nil
+}
+
+// What was decided goes out before what has to wait for something outside.
+func TestInputThatWaitsHoldsUpNothingBeforeIt(t *testing.T) {
+	p := newPilot(t)
+	p.add(1, 2)
+	p.decide()
+	waited := false
+	p.block(3, func() { waited = true; p.unblock() })
+	p.decide()
+	if waited {
+		t.Error("what was decided waits with what came behind it")
+	}
+	first := p.take()
+	p.expect(first, "Total 1, Total 3", 2)
+	p.decide()
+	if !waited {
+		t.Error("nothing has waited")
+	}
+	second := p.take()
+	p.expect(second, "Total 6", 2)
+	p.committed(first)
+	p.committed(second)
+	p.stands("6")
+}
+
+// While an input waits upon a batch in flight, an abort of that is heard, and what
+// it held is decided again without the input.
+func TestAbortIsHeardWhileTheNextBatchWaits(t *testing.T) {
+	p := newPilot(t)
+	p.add(1)
+	first := p.take()
+	waited := 0
+	p.block(2, func() {
+		if waited++; waited == 1 {
+			first.answer <- fmt.Errorf("%w: %w", ErrAborted, kerr.TransactionAbortable)
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := p.tenure.decide(ctx); err != nil {
+		t.Fatalf("the abort is not heard: %v", err)
+	}
+	p.decide() // the input must still wait
+	again := p.take()
+	p.expect(again, "Total 1", 1)
+	p.unblock()
+	p.committed(again)
+	last := p.take()
+	p.expect(last, "Total 3", 1)
+	p.committed(last)
+	p.stands("3")
+}
+
+// What a decision sends cannot be answered before it is sent: its timeouts begin
+// when nothing has to be waited for any more.
+func TestTimeoutsBeginWhenTheWaitingIsOver(t *testing.T) {
+	p := newPilot(t)
+	cluster := p.tenure.lane.shared.cluster
+	if _, err := cluster.admin.DeleteTopics(t.Context(), "done"); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := cluster.freshTopic(t.Context(), "done"); !errors.Is(err, errNoTopic); _, err = cluster.freshTopic(t.Context(), "done") {
+		if err := pause(t.Context(), coordinatorPause); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waited := false
+	p.tenure.lane.log = slog.New(whenSaid{slog.DiscardHandler, func() {
+		waited = true
+		p.clock = p.clock.Add(2 * time.Minute)
+		if _, err := cluster.admin.CreateTopic(t.Context(), 1, 1, nil, "done"); err != nil {
+			t.Error(err)
+		}
+	}})
+	p.add(1)
+	p.decide()
+	if !waited {
+		t.Fatal("nothing has waited")
+	}
+	s := p.take()
+	p.expect(s, "Total 1", 1)
+	p.committed(s)
+	if due, ok := p.tenure.lane.store.NextDue(); !ok || due != p.clock.Add(time.Minute).UnixMilli() {
+		t.Errorf("the timer is due at %v, the command was sent at %v", time.UnixMilli(due), p.clock)
+	}
+}
+
+// The same where the committer does not take what lies ready.
+func TestOfferThatIsNotTakenIsDecidedAgainAfterAWhile(t *testing.T) {
+	p := newPilot(t)
+	p.add(1)
+	p.decide()
+	p.clock = p.clock.Add(time.Hour)
+	s := p.take()
+	p.expect(s, "Total 1", 1)
+	p.committed(s)
+	if due, ok := p.tenure.lane.store.NextDue(); !ok || due != p.clock.Add(time.Minute).UnixMilli() {
+		t.Errorf("the timer is due at %v, the command was sent at %v", time.UnixMilli(due), p.clock)
 	}
 }
 

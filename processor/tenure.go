@@ -36,6 +36,7 @@ type tenure struct {
 	single  bool          // decide one input per transaction: the last batch had a record that was refused
 	refused *refusedInput // until a transaction has been committed
 	aborts  int           // in a row
+	upTo    int           // so many inputs the next batch decides at most, for the one behind them has to wait; 0: as many as there are
 	synced  int64         // offset of the inbox up to which this node knows the definitions that others went by
 
 	// lazyUntil is when positions that moved without anything to write are
@@ -107,14 +108,22 @@ func (t *tenure) run(ctx context.Context) (err error) {
 // decide fills the open batch, or a new one, and offers it to the committer if it
 // is worth a transaction.
 func (t *tenure) decide(ctx context.Context) error {
+	t.takeBackOffer()
 	if t.mayDecide() {
-		if err := t.fill(ctx); err != nil {
+		if err := t.fill(ctx); errors.Is(err, errAgain) {
+			return t.again(ctx)
+		} else if err != nil {
 			return err
 		}
 	}
 	b := t.open
 	switch {
-	case b == nil || b.share != nil:
+	case b == nil:
+		return nil
+	case b.share != nil:
+		if len(t.flying) == 0 {
+			t.lane.live() // it waits for its turn, which takes as long as the others do
+		}
 		return nil
 	case b.worthCommitting():
 		return b.seal()
@@ -157,11 +166,10 @@ func (t *tenure) consumeAll(ctx context.Context, b *batch) error {
 		if more, err := t.more(ctx); !more || err != nil {
 			return err
 		}
-		record := t.waiting[0]
-		t.waiting = t.waiting[1:]
-		if err := b.consume(ctx, record); err != nil {
+		if err := b.consume(ctx, t.waiting[0]); err != nil {
 			return err
 		}
+		t.waiting = t.waiting[1:]
 	}
 	return nil
 }
