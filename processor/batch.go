@@ -25,6 +25,7 @@ type batch struct {
 	overlay *statestore.Overlay
 	staged  map[string]cached // by store key: the next states; a zero one: it is forgotten
 	out     []*kgo.Record     // without those for the changelog
+	room    []kgo.Record      // for the next of out
 	share   *share            // what is handed in of the batch as it is; nil since an input was decided
 	seen    decodedBy         // of the record that is being decided
 	load    map[input]int     // bytes in out by the partition that they go to
@@ -167,15 +168,15 @@ func (b *batch) stagedOf(storeKey string) (cached, bool) {
 }
 
 // stage adds everything that a decision asks for.
-func (b *batch) stage(ctx context.Context, d decisionOf) error {
+func (b *batch) stage(ctx context.Context, d *decisionOf) error {
 	b.share = nil
 	if d.decision.DeadLetter != nil {
 		if err := b.buryDecided(ctx, d); err != nil {
 			return err
 		}
 	}
-	for _, command := range d.decision.Commands {
-		if err := b.send(ctx, d, command); err != nil {
+	for i := range d.decision.Commands {
+		if err := b.send(ctx, d, &d.decision.Commands[i]); err != nil {
 			return err
 		}
 	}
@@ -199,7 +200,7 @@ func (b *batch) stage(ctx context.Context, d decisionOf) error {
 
 // keep stages the next state of the instance, and returns the digest of what is
 // stored of it: the instance, then its parts that are new.
-func (b *batch) keep(d decisionOf) (*[sha256.Size]byte, error) {
+func (b *batch) keep(d *decisionOf) (*[sha256.Size]byte, error) {
 	key := d.to.String()
 	next := d.decision.Instance
 	if !d.decision.Changed {
@@ -239,17 +240,32 @@ func (b *batch) put(key string, entry statestore.Entry) {
 	b.weigh(input{b.tenure.lane.shared.topics.Changelog, b.tenure.lane.partition}, len(key)+len(entry.Value), b.tenure.changelog.maxMessageBytes)
 }
 
-func (b *batch) count(d decisionOf) {
+func (b *batch) count(d *decisionOf) {
 	workflow := d.plan.Definition().Name
 	b.tally.decisions[decisionLabels{workflow, string(d.decision.Outcome)}]++
-	for _, c := range d.decision.Commands {
-		b.tally.commands[commandLabels{workflow, c.Message}]++
+	for i := range d.decision.Commands {
+		b.tally.commands[commandLabels{workflow, d.decision.Commands[i].Message}]++
 	}
 	if fault := d.decision.Fault; fault != nil {
 		b.tally.faults[workflow]++
 		b.tenure.lane.log.Warn("incident: the instance stands still", "instance", d.to.String(),
 			"kind", fault.Kind, "place", fault.Place, "text", fault.Text)
 	}
+}
+
+// roomMin and roomMax are for how many records memory is taken at once: the more the
+// batch has already, the more.
+const roomMin, roomMax = 2, 64
+
+// newRecord returns an empty record in memory that the records of the batch share:
+// they are let go together.
+func (b *batch) newRecord() *kgo.Record {
+	if len(b.room) == 0 {
+		b.room = make([]kgo.Record, min(max(len(b.out), roomMin), roomMax))
+	}
+	record := &b.room[0]
+	b.room = b.room[1:]
+	return record
 }
 
 // add puts a record into the batch.

@@ -148,9 +148,9 @@ type versionMatch struct {
 // ordered by workflow, newest version first.
 func (b *batch) match(ctx context.Context, record *kgo.Record, routes []Route) ([]matched, error) {
 	var out []matched
-	b.seen.forget()
+	b.seen.begin(record)
 	for _, route := range routes {
-		payload, ok, err := b.decode(ctx, &b.seen, route.Reader, record)
+		payload, ok, err := b.decode(ctx, &b.seen, route.Reader)
 		if err != nil {
 			return nil, err
 		}
@@ -222,23 +222,26 @@ func keepsVersion(i *topology.Instance) bool {
 // decodedBy remembers the payload of one record by the reader that decoded it:
 // definitions that describe a topic alike share a reader.
 type decodedBy struct {
+	source  *kgo.Record
+	raw     schemas.Raw // of source
 	readers []*schemas.Reader
 	records []*topology.Record // nil: of a type that the reader does not know
 }
 
-// forget begins with another record.
-func (d *decodedBy) forget() {
+// begin forgets what was decoded for another record.
+func (d *decodedBy) begin(record *kgo.Record) {
+	d.source, d.raw = record, rawOf(record)
 	clear(d.records)
 	d.readers, d.records = d.readers[:0], d.records[:0]
 }
 
-// decode returns the record as expressions see it; false if its type is none
+// decode returns the record that was begun with as expressions see it; false if its type is none
 // of the reader's. A registry that does not answer is waited for.
-func (b *batch) decode(ctx context.Context, seen *decodedBy, reader *schemas.Reader, record *kgo.Record) (*topology.Record, bool, error) {
+func (b *batch) decode(ctx context.Context, seen *decodedBy, reader *schemas.Reader) (*topology.Record, bool, error) {
 	if i := slices.Index(seen.readers, reader); i >= 0 {
 		return seen.records[i], seen.records[i] != nil, nil
 	}
-	raw := rawOf(record)
+	raw := seen.raw
 	decoded, known, err := b.decodeWaiting(ctx, reader, raw)
 	if err != nil {
 		return nil, false, err
@@ -246,7 +249,7 @@ func (b *batch) decode(ctx context.Context, seen *decodedBy, reader *schemas.Rea
 	var out *topology.Record
 	if known {
 		out = &topology.Record{
-			Ref:     refOf(record),
+			Ref:     refOf(seen.source),
 			Types:   decoded.Types,
 			Headers: schemas.HeaderMap(raw.Headers),
 			Payload: decoded.Payload,
@@ -342,7 +345,7 @@ func (b *batch) decide(ctx context.Context, plan *topology.Plan, to topology.Add
 	if err != nil {
 		return err
 	}
-	return b.stage(ctx, decisionOf{plan: plan, to: to, before: instance, input: in, source: source, decision: decision})
+	return b.stage(ctx, &decisionOf{plan: plan, to: to, before: instance, input: in, source: source, decision: decision})
 }
 
 // decideWithTables decides with the definition's tables at hand. While one of
@@ -605,7 +608,7 @@ func (b *batch) fireOne(ctx context.Context, instance *topology.Instance, due to
 		b.tally.fired++
 		b.tally.lateness = append(b.tally.lateness, in.At.Time().Sub(due.Time()))
 	}
-	return b.stage(ctx, d)
+	return b.stage(ctx, &d)
 }
 
 // continueOwed lets an instance finish what its last decision had no room for,

@@ -14,13 +14,20 @@ import (
 // became of the input and the digest of the state always stay.
 func encodeHistory(entry schemas.History, bytesMax int) ([]byte, error) {
 	value, err := entry.Encode()
-	bytes := len(value)
+	if err != nil || len(value) <= bytesMax {
+		return value, err
+	}
+	return encodeLess(entry, len(value), bytesMax)
+}
+
+// encodeLess encodes a history record that would have so many bytes, which are more
+// than it may have.
+func encodeLess(entry schemas.History, bytes, bytesMax int) (value []byte, err error) {
 	for _, leaveOut := range []func(*schemas.History, string){omitPayload, omitRows, omitTrace, omitSent} {
-		if err != nil || len(value) <= bytesMax {
-			return value, err
-		}
 		leaveOut(&entry, fmt.Sprintf("the history record would have %d bytes, and may have %d", bytes, bytesMax))
-		value, err = entry.Encode()
+		if value, err = entry.Encode(); err != nil || len(value) <= bytesMax {
+			break
+		}
 	}
 	return value, err
 }

@@ -14,7 +14,7 @@ import (
 // post stages a letter: into the inbox of the partition where its address is at
 // home, also if that is our own. So every input has coordinates, the order of
 // letters is that of a topic, and what is decided again is read again.
-func (b *batch) post(ctx context.Context, d decisionOf, letter *topology.Letter) error {
+func (b *batch) post(ctx context.Context, d *decisionOf, letter *topology.Letter) error {
 	if err := b.tell(ctx, letter.To, schemas.NewLetter(letter)); err != nil {
 		return fmt.Errorf("letter %s of %s to %s: %w", letter.Kind, d.to, letter.To, err)
 	}
@@ -25,7 +25,7 @@ func (b *batch) post(ctx context.Context, d decisionOf, letter *topology.Letter)
 
 // expect notes where what answers a letter comes from, before the first answer
 // comes: the horizon of the partition's timers has to wait for it.
-func (b *batch) expect(d decisionOf, letter *topology.Letter) {
+func (b *batch) expect(d *decisionOf, letter *topology.Letter) {
 	switch {
 	case letter.Kind == topology.LetterRun && letter.Awaited:
 		for _, topic := range b.tenure.lane.shared.catalog.readsOf(letter.To.Workflow) {

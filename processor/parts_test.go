@@ -24,7 +24,7 @@ func (k *keeping) to(next *topology.Instance) {
 	k.t.Helper()
 	to := topology.Address{Workflow: "w", Key: "k"}
 	decision := topology.Decision{Instance: next, Changed: true}
-	if _, err := k.batch.keep(decisionOf{to: to, before: k.now, decision: decision}); err != nil {
+	if _, err := k.batch.keep(&decisionOf{to: to, before: k.now, decision: decision}); err != nil {
 		k.t.Fatal(err)
 	}
 	var err error

@@ -52,22 +52,21 @@ type decisionOf struct {
 
 // about is where the event stands that was decided on: what came, what a mailbox
 // has handed on, or what the instance had kept until now; where a letter or an act
-// stands; nil for a timer.
-func (d decisionOf) about() *topology.RecordRef {
+// stands; false for a timer.
+func (d *decisionOf) about() (ref topology.RecordRef, ok bool) {
 	switch {
 	case d.decision.Event != nil:
-		return &d.decision.Event.Record
+		return d.decision.Event.Record, true
 	case d.relayed() != nil:
-		return &d.relayed().Record
+		return d.relayed().Record, true
 	case d.source != nil:
-		ref := refOf(d.source)
-		return &ref
+		return refOf(d.source), true
 	}
-	return nil
+	return topology.RecordRef{}, false
 }
 
 // relayed is the event that a mailbox has handed on; nil if the input is none.
-func (d decisionOf) relayed() *topology.Event {
+func (d *decisionOf) relayed() *topology.Event {
 	if d.input.Letter == nil {
 		return nil
 	}
@@ -77,7 +76,7 @@ func (d decisionOf) relayed() *topology.Event {
 // message is the name of the event that was decided on: one that came, that a mailbox
 // has handed on, or that the instance had kept; "" for a timer, an act and all other
 // letters.
-func (d decisionOf) message() string {
+func (d *decisionOf) message() string {
 	event := d.input.Event
 	switch {
 	case d.input.Act != nil:
@@ -94,22 +93,26 @@ func (d decisionOf) message() string {
 }
 
 // send stages a command.
-func (b *batch) send(ctx context.Context, d decisionOf, c topology.Command) error {
+func (b *batch) send(ctx context.Context, d *decisionOf, c *topology.Command) error {
 	facts, err := b.topic(ctx, c.Topic)
 	if err != nil {
 		return err
 	}
-	key := []byte(c.Key)
-	record := &kgo.Record{Topic: c.Topic, Partition: PartitionOf(key, facts.partitions), Key: key, Value: c.Value}
-	record.Headers = commandHeaders(d, c)
+	record := b.newRecord()
+	record.Topic, record.Value = c.Topic, c.Value
+	record.Key, record.Headers = commandHeaders(d, c)
+	record.Partition = PartitionOf(record.Key, facts.partitions)
 	b.add(record, facts.maxMessageBytes)
 	return nil
 }
 
-// commandHeaders are the headers of a command. They are put together in one piece
-// of memory: there are a lot of commands, and each has many.
-func commandHeaders(d decisionOf, c topology.Command) []kgo.RecordHeader {
-	h := headers{list: make([]kgo.RecordHeader, 0, 8+c.Headers.Len()), text: make([]byte, 0, commandHeaderBytes)}
+// commandHeaders are the key and the headers of a command. They are put together in
+// one piece of memory: there are a lot of commands, and each has many.
+func commandHeaders(d *decisionOf, c *topology.Command) (key []byte, list []kgo.RecordHeader) {
+	h := headers{list: make([]kgo.RecordHeader, 0, 8+c.Headers.Len()), text: make([]byte, 0, len(c.Key)+commandHeaderBytes)}
+	h.text = append(h.text, c.Key...)
+	h.done = len(h.text)
+	key = h.text[:h.done:h.done]
 	h.add(headerType, c.Type)
 	h.add(headerCommandID, c.ID)
 	h.text = strconv.AppendInt(h.text, int64(c.Attempt), 10)
@@ -120,7 +123,7 @@ func commandHeaders(d decisionOf, c topology.Command) []kgo.RecordHeader {
 	if c.Compensates != "" {
 		h.add(headerCompensates, c.Compensates)
 	}
-	if ref := d.about(); ref != nil {
+	if ref, ok := d.about(); ok {
 		h.text = appendCoordinates(h.text, ref.Topic, ref.Partition, ref.Offset)
 		h.cut(headerCause)
 	}
@@ -129,7 +132,7 @@ func commandHeaders(d decisionOf, c topology.Command) []kgo.RecordHeader {
 		h.text = fmt.Append(h.text, value)
 		h.cut(name)
 	}
-	return h.list
+	return key, h.list
 }
 
 // commandHeaderBytes is room for the values of the headers that a usual command has.
@@ -218,6 +221,14 @@ func headersOf(r *kgo.Record) []schemas.Header {
 	return headers
 }
 
+// headersOf is headersOf of a record, mostly the one that was decoded.
+func (d *decodedBy) headersOf(r *kgo.Record) []schemas.Header {
+	if d.source == r {
+		return d.raw.Headers
+	}
+	return headersOf(r)
+}
+
 // deadLetter is why a record could not be used, and by whom.
 type deadLetter struct {
 	topology.DeadLetter
@@ -225,7 +236,7 @@ type deadLetter struct {
 }
 
 // buryDecided stages the dead letter that a decision asks for.
-func (b *batch) buryDecided(ctx context.Context, d decisionOf) error {
+func (b *batch) buryDecided(ctx context.Context, d *decisionOf) error {
 	source, kept := d.source, d.decision.Event
 	if kept == nil {
 		kept = d.relayed()
@@ -316,7 +327,7 @@ func cut(text string, bytes int) string {
 
 // record stages the history of a decision. state is the digest of what was
 // stored, nil if nothing was.
-func (b *batch) record(ctx context.Context, d decisionOf, state *[sha256.Size]byte) error {
+func (b *batch) record(ctx context.Context, d *decisionOf, state *[sha256.Size]byte) error {
 	facts, err := b.topic(ctx, b.tenure.lane.shared.topics.History)
 	if err != nil {
 		return err
@@ -339,8 +350,11 @@ func (b *batch) record(ctx context.Context, d decisionOf, state *[sha256.Size]by
 		DeadLetter: d.decision.DeadLetter,
 		State:      state,
 	}
-	for _, c := range d.decision.Commands {
-		entry.Commands = append(entry.Commands, historyCommand(c))
+	if n := len(d.decision.Commands); n > 0 {
+		entry.Commands = make([]schemas.HistoryCommand, n)
+	}
+	for i := range d.decision.Commands {
+		entry.Commands[i] = historyCommand(&d.decision.Commands[i])
 	}
 	for _, l := range d.decision.Letters {
 		entry.Letters = append(entry.Letters, schemas.HistoryLetter{Kind: l.Kind, To: l.To, Command: l.Command})
@@ -354,14 +368,14 @@ func (b *batch) record(ctx context.Context, d decisionOf, state *[sha256.Size]by
 	if err != nil {
 		return fmt.Errorf("history of %s: %w", d.to, err)
 	}
-	b.add(&kgo.Record{
-		Topic: b.tenure.lane.shared.topics.History, Partition: b.tenure.lane.partition,
-		Key: []byte(d.to.String()), Value: value,
-	}, facts.maxMessageBytes)
+	record := b.newRecord()
+	record.Topic, record.Partition = b.tenure.lane.shared.topics.History, b.tenure.lane.partition
+	record.Key, record.Value = []byte(d.to.String()), value
+	b.add(record, facts.maxMessageBytes)
 	return nil
 }
 
-func historyCommand(c topology.Command) schemas.HistoryCommand {
+func historyCommand(c *topology.Command) schemas.HistoryCommand {
 	out := schemas.HistoryCommand{
 		ID: c.ID, Attempt: int32(c.Attempt), Message: c.Message, Topic: c.Topic, Key: c.Key,
 		Step: c.Step, Compensates: c.Compensates,
@@ -376,7 +390,7 @@ func historyCommand(c topology.Command) schemas.HistoryCommand {
 // historyInput describes what was decided on: always where it is, and its
 // payload up to the configured size. An act that has an event decided again is
 // the act: that event has a decision of its own, when it came.
-func (b *batch) historyInput(d decisionOf) schemas.HistoryInput {
+func (b *batch) historyInput(d *decisionOf) schemas.HistoryInput {
 	in := schemas.HistoryInput{Kind: schemas.InputTimer, Act: d.input.Act}
 	if d.input.Letter != nil {
 		return b.historyLetter(d)
@@ -400,7 +414,7 @@ func (b *batch) historyInput(d decisionOf) schemas.HistoryInput {
 	}
 	in.Kind = schemas.InputEvent
 	if in.PayloadOmitted = b.omitted(len(d.source.Value)); in.PayloadOmitted == "" {
-		in.Payload, in.Headers = d.source.Value, headersOf(d.source)
+		in.Payload, in.Headers = d.source.Value, b.seen.headersOf(d.source)
 	}
 	return in
 }
@@ -408,7 +422,7 @@ func (b *batch) historyInput(d decisionOf) schemas.HistoryInput {
 // historyLetter describes a letter that was decided on: always who told what
 // about which call, and the values up to the configured size. They are also where
 // the letter stands, in the inbox.
-func (b *batch) historyLetter(d decisionOf) schemas.HistoryInput {
+func (b *batch) historyLetter(d *decisionOf) schemas.HistoryInput {
 	ref := refOf(d.source)
 	in := schemas.HistoryInput{Kind: schemas.InputLetter, Record: &ref, Letter: d.input.Letter}
 	if in.PayloadOmitted = b.omitted(len(d.source.Value)); in.PayloadOmitted == "" {

@@ -25,7 +25,7 @@ func TestDeadLetterOfAKeptEventHasItsCoordinatesAndContent(t *testing.T) {
 		t.Errorf("it does not say that its bytes are elsewhere: %v", record.Headers)
 	}
 	d := decisionOf{decision: topology.Decision{Event: event}}
-	if ref := d.about(); ref == nil || ref.Offset != 42 {
+	if ref, ok := d.about(); !ok || ref.Offset != 42 {
 		t.Errorf("the decision is about %+v", ref)
 	}
 	event.Payload = nil

@@ -38,13 +38,18 @@ func (s *Schema) typeNames(b []byte) []string {
 		}
 		n = n.branches[i]
 	}
-	if n.name == "" {
+	return n.typeNames
+}
+
+// typeNamesOf are the full name of a type and its short name; nil if it has none.
+func typeNamesOf(full string) []string {
+	if full == "" {
 		return nil
 	}
-	if dot := strings.LastIndexByte(n.name, '.'); dot >= 0 {
-		return []string{n.name, n.name[dot+1:]}
+	if dot := strings.LastIndexByte(full, '.'); dot >= 0 {
+		return []string{full, full[dot+1:]}
 	}
-	return []string{n.name}
+	return []string{full}
 }
 
 // fromNative turns what goavro decoded by the wire schema of n into a value.

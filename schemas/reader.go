@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/sr"
@@ -70,6 +72,7 @@ type Reader struct {
 
 // readMessage is how the records of a message are written.
 type readMessage struct {
+	types  []string    // its name on the wire; nil for what several have in common
 	format string      // "" is found out per record
 	schema *Schema     // of the message's schema file, or nil
 	json   *jsonSchema // the same for JSON
@@ -114,6 +117,7 @@ func NewReader(messages []*topology.Message, files map[string][]byte, registry *
 		if alike, ok := r.messages[name]; ok {
 			how = alike.and(how) // messages of one type, told apart by `when`
 		}
+		how.types = []string{name}
 		r.messages[name] = how
 	}
 	return r, nil
@@ -146,7 +150,7 @@ func typeOnWire(m *topology.Message) string {
 // ok is false if only Decode can tell.
 func (r *Reader) Types(raw Raw) (types []string, ok bool) {
 	if name, ok := typeHeader(raw.Headers); ok {
-		return []string{name}, true
+		return r.typesNamed(name), true
 	}
 	switch {
 	case raw.Value == nil || r.common.format == formatText || r.common.format == formatBytes:
@@ -179,14 +183,22 @@ func (r *Reader) Knows(types []string, raw Raw) bool {
 	return false
 }
 
+// typesNamed are the type names of a record that a header says is of that type.
+func (r *Reader) typesNamed(name []byte) []string {
+	if m, ok := r.messages[string(name)]; ok {
+		return m.types
+	}
+	return []string{string(name)}
+}
+
 // typeHeader returns the header `type`, else `ce_type`.
-func typeHeader(headers []Header) (string, bool) {
-	for _, name := range []string{headerType, headerCloudEvent} {
+func typeHeader(headers []Header) ([]byte, bool) {
+	for _, name := range [...]string{headerType, headerCloudEvent} {
 		if v, ok := lastHeader(headers, name); ok && len(v) > 0 && utf8.Valid(v) {
-			return string(v), true
+			return v, true
 		}
 	}
-	return "", false
+	return nil, false
 }
 
 // lastHeader returns the last header of a name, which is the one that counts.
@@ -202,20 +214,34 @@ func lastHeader(headers []Header, name string) ([]byte, bool) {
 // HeaderMap returns headers as the language sees them: the last of each name,
 // as text, or as bytes where it is not UTF-8; a null value is null.
 func HeaderMap(headers []Header) *value.Map {
-	m := make(map[string]value.Value, len(headers))
-	for _, h := range headers {
+	if !slices.IsSortedFunc(headers, byKey) {
+		headers = slices.Clone(headers)
+		slices.SortStableFunc(headers, byKey)
+	}
+	var m value.MapBuilder
+	m.Grow(len(headers))
+	for i, h := range headers {
 		switch {
-		case !utf8.ValidString(h.Key):
-			continue // no expression could name it
-		case h.Value == nil:
-			m[h.Key] = nil
-		case utf8.Valid(h.Value):
-			m[h.Key] = string(h.Value)
+		case i+1 < len(headers) && headers[i+1].Key == h.Key: // a later one counts
+		case !utf8.ValidString(h.Key): // no expression could name it
 		default:
-			m[h.Key] = append([]byte{}, h.Value...)
+			m.Add(h.Key, headerValue(h.Value))
 		}
 	}
-	return value.MapOf(m)
+	out, _, _ := m.Map() // of each name there is one
+	return out
+}
+
+func byKey(a, b Header) int { return strings.Compare(a.Key, b.Key) }
+
+func headerValue(b []byte) value.Value {
+	switch {
+	case b == nil:
+		return nil
+	case utf8.Valid(b):
+		return string(b)
+	}
+	return append([]byte{}, b...)
 }
 
 // Decode decodes a record. An *Undecodable says that it never will be: a dead
@@ -228,7 +254,7 @@ func (r *Reader) Decode(ctx context.Context, raw Raw) (Decoded, error) {
 	how := r.common
 	name, named := typeHeader(raw.Headers)
 	if named {
-		if m, ok := r.messages[name]; ok {
+		if m, ok := r.messages[string(name)]; ok {
 			how = m
 		}
 	}
@@ -238,7 +264,7 @@ func (r *Reader) Decode(ctx context.Context, raw Raw) (Decoded, error) {
 		d, err = r.decode(ctx, how, raw)
 	}
 	if named {
-		d.Types = []string{name}
+		d.Types = r.typesNamed(name)
 	}
 	if err == nil && raw.Value != nil {
 		err = r.fits(how, d)

@@ -124,14 +124,15 @@ type node struct {
 	scale   int    // of a decimal
 	digits  int    // precision of a decimal
 
-	name     string // full name of a record, enum or fixed
-	fields   []field
-	index    map[string]int // field name → place in fields
-	byName   []int          // places in fields, in the order of the names
-	symbols  []string
-	size     int     // of a fixed
-	item     *node   // of an array or a map
-	branches []*node // of a union
+	name      string   // full name of a record, enum or fixed
+	typeNames []string // name, and its part behind the last dot; nil: it has none
+	fields    []field
+	index     map[string]int // field name → place in fields
+	byName    []int          // places in fields, in the order of the names
+	symbols   []string
+	size      int     // of a fixed
+	item      *node   // of an array or a map
+	branches  []*node // of a union
 }
 
 // field is one field of a record.

@@ -170,7 +170,7 @@ func (p *schemaParser) define(k kind, o map[string]any, ns string) (*node, strin
 	if p.named[name] != nil {
 		return nil, "", fmt.Errorf("%s %s is defined twice", k, name)
 	}
-	n := &node{kind: k, name: name}
+	n := &node{kind: k, name: name, typeNames: typeNamesOf(name)}
 	p.named[name] = n
 	return n, ns, nil
 }

@@ -1,7 +1,5 @@
 package statestore
 
-import "bytes"
-
 // changes are puts and deletions in memory, the last one of a key only, in the
 // order in which their keys came first.
 type changes struct {
@@ -13,46 +11,45 @@ type changes struct {
 type change struct {
 	key   []byte
 	name  string // the key again, as maps want it
-	entry *Entry // nil: deletion
+	entry Entry
+	gone  bool // deletion; entry is zero
 }
 
 // due is when the key's timer fires after the change; 0: it has none.
 func (c change) due() int64 {
-	if c.entry == nil {
-		return 0
-	}
 	return c.entry.Due
 }
 
-func (c change) bytes() int {
-	if c.entry == nil {
-		return len(c.key)
-	}
-	return len(c.key) + len(c.entry.Value)
-}
+func (c change) bytes() int { return len(c.key) + len(c.entry.Value) }
 
-func (c *changes) set(key []byte, entry *Entry) {
-	if at, known := c.index[string(key)]; known {
-		c.bytes -= c.list[at].bytes()
-		c.list[at].entry = entry
-		c.bytes += c.list[at].bytes()
+// put notes an entry. Key and value are kept, and must not be modified any more.
+func (c *changes) put(key []byte, entry Entry) { c.set(change{key: key, entry: entry}) }
+
+// delete notes that a key is gone. The key is kept, and must not be modified any more.
+func (c *changes) delete(key []byte) { c.set(change{key: key, gone: true}) }
+
+func (c *changes) set(now change) {
+	c.bytes += now.bytes()
+	if at, known := c.index[string(now.key)]; known {
+		was := &c.list[at]
+		c.bytes -= was.bytes()
+		was.entry, was.gone = now.entry, now.gone
 		return
 	}
 	if c.index == nil {
 		c.index = make(map[string]int)
 	}
-	added := change{bytes.Clone(key), string(key), entry}
-	c.index[added.name] = len(c.list)
-	c.list = append(c.list, added)
-	c.bytes += added.bytes()
+	now.name = string(now.key)
+	c.index[now.name] = len(c.list)
+	c.list = append(c.list, now)
 }
 
-func (c *changes) get(key []byte) (entry *Entry, staged bool) {
+func (c *changes) get(key []byte) (now change, staged bool) {
 	at, staged := c.index[string(key)]
 	if !staged {
-		return nil, false
+		return change{}, false
 	}
-	return c.list[at].entry, true
+	return c.list[at], true
 }
 
 // clear forgets everything and keeps the memory for more.

@@ -36,31 +36,33 @@ func (o *Overlay) Above() *Overlay {
 // the committed one.
 func (o *Overlay) Get(key []byte) (Entry, bool, error) {
 	for at := o; at != nil; at = at.below {
-		entry, staged := at.changes.get(key)
-		switch {
-		case staged && entry == nil:
-			return Entry{}, false, nil
-		case staged:
-			return *entry, true, nil
+		if now, staged := at.changes.get(key); staged {
+			return now.entry, !now.gone, nil
 		}
 	}
 	return o.partition.Get(key)
 }
 
-// Put stages an entry. The overlay keeps its value, which must not be modified
-// any more.
-func (o *Overlay) Put(key []byte, entry Entry) { o.changes.set(key, &entry) }
+// Put stages an entry. The overlay keeps the key and the value, which must not be
+// modified any more.
+func (o *Overlay) Put(key []byte, entry Entry) { o.changes.put(key, entry) }
 
-// Delete stages the deletion of a key, whether or not it exists.
-func (o *Overlay) Delete(key []byte) { o.changes.set(key, nil) }
+// Delete stages the deletion of a key, whether or not it exists. The overlay keeps
+// the key, which must not be modified any more.
+func (o *Overlay) Delete(key []byte) { o.changes.delete(key) }
 
 // Changes yields what the changelog must hold for the overlay: the last change
 // of each key, a nil entry for a deletion, in the order in which the keys were
-// staged first. Keys and entries must not be modified.
+// staged first. Keys and entries must not be modified, and an entry is only to be
+// looked at until the next change is staged.
 func (o *Overlay) Changes() iter.Seq2[[]byte, *Entry] {
 	return func(yield func([]byte, *Entry) bool) {
-		for _, c := range o.changes.list {
-			if !yield(c.key, c.entry) {
+		for i := range o.changes.list {
+			c, entry := &o.changes.list[i], (*Entry)(nil)
+			if !c.gone {
+				entry = &c.entry
+			}
+			if !yield(c.key, entry) {
 				return
 			}
 		}

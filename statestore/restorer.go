@@ -31,16 +31,17 @@ func (p *Partition) Restore() *Restorer {
 	return r
 }
 
-// Put takes the changelog's next record, whose value must not be modified any
-// more. It writes to disk, without moving the position, when much has gathered.
+// Put takes the changelog's next record, whose key and value must not be modified
+// any more. It writes to disk, without moving the position, when much has gathered.
 func (r *Restorer) Put(key []byte, entry Entry) error {
-	r.changes.set(key, &entry)
+	r.changes.put(key, entry)
 	return r.spillIfFull()
 }
 
-// Delete takes the changelog's next record, a tombstone.
+// Delete takes the changelog's next record, a tombstone, whose key must not be
+// modified any more.
 func (r *Restorer) Delete(key []byte) error {
-	r.changes.set(key, nil)
+	r.changes.delete(key)
 	return r.spillIfFull()
 }
 

@@ -32,7 +32,7 @@ func (w *write) change(before int64, c change) error {
 	if before != due && due != 0 {
 		w.armed = append(w.armed, newTimerKey(due, c.key))
 	}
-	if c.entry == nil {
+	if c.gone {
 		op := w.batch.DeleteDeferred(prefixBytes + len(c.key))
 		w.partition.values.key(op.Key[:0], c.key)
 		return op.Finish()
