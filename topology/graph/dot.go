@@ -8,7 +8,7 @@ import (
 // DOT writes the picture for Graphviz.
 func (p *Picture) DOT() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "digraph %s {\n  compound=true\n  node [fontname=\"Helvetica\", fontsize=11, style=\"filled,rounded\", shape=box]\n  edge [fontname=\"Helvetica\", fontsize=10]\n", dotText(p.title))
+	fmt.Fprintf(&out, "digraph %s {\n  compound=true\n  graph [fontname=\"Helvetica\", fontsize=11, color=\"#9a9a9a\"]\n  node [fontname=\"Helvetica\", fontsize=11, style=\"filled,rounded\", shape=box]\n  edge [fontname=\"Helvetica\", fontsize=10]\n", dotText(p.title))
 	dotGroup(&out, p.top, "  ")
 	for _, e := range p.edges {
 		dotEdge(&out, e)
@@ -52,10 +52,11 @@ func dotEdge(out *strings.Builder, e *edge) {
 	if e.kind != edgeFlow {
 		attributes = append(attributes, "style=dashed")
 	}
-	if e.from.inner != nil {
+	again := e.from == e.to // a block is entered again: an edge within it cannot be cut at its border
+	if e.from.inner != nil && !again {
 		attributes = append(attributes, "ltail=cluster_"+e.from.id)
 	}
-	if e.to.inner != nil {
+	if e.to.inner != nil && !again {
 		attributes = append(attributes, "lhead=cluster_"+e.to.id)
 	}
 	fmt.Fprintf(out, "  %s -> %s", leaf(e.from, true).id, leaf(e.to, false).id)

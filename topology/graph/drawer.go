@@ -13,6 +13,9 @@ type drawer struct {
 	ends  map[string]*node // by title
 	last  map[*node]*node  // the last node that was put behind another in its group
 	catch *handler         // of the workflow
+	// came tells of blocks with a catch, by the name under which an error is caught
+	// there, what has raised it inside.
+	came map[*node]map[string][]string
 }
 
 // handler is a `catch` around steps: where the errors that they raise go.
@@ -146,7 +149,7 @@ func (d *drawer) node(in *group, s *topology.Step, title string) *node {
 		d.create(n.inner, a.Do)
 	case *topology.Fork:
 		n = d.addGroup(in, title)
-		n.lines = []string{forkText(a)}
+		n.lines, n.inner.branches = []string{forkText(a)}, true
 		for _, b := range a.Branches {
 			branch := d.addGroup(n.inner, b.Name)
 			d.create(branch.inner, b.Do)

@@ -209,3 +209,159 @@ func attributes(start xml.StartElement) element {
 	}
 	return e
 }
+
+// drawn is the Mermaid and the SVG of steps under a usual head.
+func drawn(t *testing.T, steps string) (mermaid, svg string) {
+	t.Helper()
+	def, found := topology.Parse("w.yaml", []byte(`workflow: w
+version: 1
+messages: {Go: {topic: go}, Ask: {topic: a}, Yes: {topic: b}, No: {topic: b}, Tell: {topic: c}}
+start: {Go: {set: {order: =event}}}
+deadline: 1h
+do:
+`+steps), nil)
+	if found.HasErrors() {
+		t.Fatal(found)
+	}
+	p := graph.Of(def)
+	return p.Mermaid(), p.SVG()
+}
+
+// TestAWayIntoTheBlockAroundIsDrawn: drawn to the block itself it would be drawn by
+// none of the forms as one can see it.
+func TestAWayIntoTheBlockAroundIsDrawn(t *testing.T) {
+	mermaid, svg := drawn(t, `
+  - try:
+      do:
+        - ask: {send: Ask, await: {Yes: {}}}
+        - more: {if: order.more, then: try}
+`)
+	if !strings.Contains(mermaid, `n4 -->|"if so"| n3`) {
+		t.Errorf("no way back to the first step of the block:\n%s", mermaid)
+	}
+	if !strings.Contains(svg, ">if so<") {
+		t.Errorf("no way back:\n%s", svg)
+	}
+}
+
+// TestWhatABlockCatchesIsDrawnFromTheBlock with what raises it inside, and the step's
+// other outcomes keep their names.
+func TestWhatABlockCatchesIsDrawnFromTheBlock(t *testing.T) {
+	mermaid, svg := drawn(t, `
+  - try:
+      do:
+        - ask: {send: Ask, await: {Yes: {}, No: {raise: refused}}}
+        - tell: {send: Tell}
+      catch: {refused: {then: sorry}}
+  - done: {send: Tell, then: exit}
+  - sorry: {send: Tell}
+`)
+	for _, want := range []string{`n2 -.->|"No: refused"| n6`, `n3 -->|"Yes"| n4`} {
+		if !strings.Contains(mermaid, want) {
+			t.Errorf("%s is missing in\n%s", want, mermaid)
+		}
+	}
+	if strings.Contains(mermaid, "n3 -.->") {
+		t.Errorf("an error is drawn to the block that stands around its step:\n%s", mermaid)
+	}
+	for _, want := range []string{">No: refused<", ">Yes<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("%s is missing in the SVG", want)
+		}
+	}
+}
+
+// TestOneOfSeveralWaysToTheEndOfABlockIsMarked: else a loop back would seem to be
+// taken each time.
+func TestOneOfSeveralWaysToTheEndOfABlockIsMarked(t *testing.T) {
+	mermaid, _ := drawn(t, `
+  - try:
+      do:
+        - ask: {send: Ask, await: {Yes: {}, No: {then: ask}}}
+`)
+	for _, want := range []string{`n3 -->|"No"| n3`, `n3 -->|"Yes"| n5`} {
+		if !strings.Contains(mermaid, want) {
+			t.Errorf("%s is missing in\n%s", want, mermaid)
+		}
+	}
+}
+
+func TestAChildWhoseOutcomeIsOfNoKindGoesOn(t *testing.T) {
+	mermaid, _ := drawn(t, `
+  - bill: {run: billing, await: {completed: {when: event.paid, then: done}}}
+  - unpaid: {send: Tell, then: exit}
+  - done: {send: Tell}
+`)
+	if !strings.Contains(mermaid, `n2 -->|"otherwise"| n3`) {
+		t.Errorf("no way to the next step:\n%s", mermaid)
+	}
+}
+
+// TestSeveralWaysOutOfABlockTellTheirStep: in the SVG they begin at the block.
+func TestSeveralWaysOutOfABlockTellTheirStep(t *testing.T) {
+	_, svg := drawn(t, `
+  - block:
+      do:
+        - kind: {switch: [{when: order.big, send: Tell}, {end: complete}]}
+        - tell: {send: Tell}
+  - last: {send: Tell}
+`)
+	if !strings.Contains(svg, ">kind: otherwise<") {
+		t.Errorf("it is not told which step ends the instance:\n%s", svg)
+	}
+}
+
+// TestLongTextsAreWrapped: names are not cut, and neither is a condition that four
+// lines can hold.
+func TestLongTextsAreWrapped(t *testing.T) {
+	_, svg := drawn(t, `
+  - ask: {if: order.customer_since_years >= 10 && order.total_of_all_positions < 100, send: Tell}
+`)
+	for _, want := range []string{">if order.customer_since_years &gt;= 10 &amp;&amp;<", ">order.total_of_all_positions &lt; 100<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("%s is missing in\n%s", want, svg)
+		}
+	}
+	if strings.Contains(svg, "…") {
+		t.Error("something was cut")
+	}
+}
+
+// TestMermaidTakesNoTextForItsOwn: a directive within a text would be left out and
+// obeyed, and branches are turned round where Mermaid turns them.
+func TestMermaidTakesNoTextForItsOwn(t *testing.T) {
+	mermaid, _ := drawn(t, `
+  - f:
+      fork:
+        first: [{a: {if: "order.a == '%%{init}%% #35; <b>'", send: Tell}}]
+        last: [{b: {send: Tell}}]
+`)
+	if !strings.Contains(mermaid, "#37;#37;{init}#37;#37; #35;35; #lt;b#gt;") {
+		t.Errorf("not escaped:\n%s", mermaid)
+	}
+	if strings.Index(mermaid, `"last"`) > strings.Index(mermaid, `"first"`) {
+		t.Errorf("the last branch is written last, and so shown first:\n%s", mermaid)
+	}
+	if !strings.Contains(mermaid, "class n2,n3,n5 group") {
+		t.Errorf("groups have the colours of a theme:\n%s", mermaid)
+	}
+}
+
+// TestABlockEnteredAgainIsNoCutEdge: Graphviz refuses to cut an edge at a border
+// inside of which both its ends are.
+func TestABlockEnteredAgainIsNoCutEdge(t *testing.T) {
+	def, found := topology.Parse("w.yaml", []byte(`workflow: w
+version: 1
+messages: {Go: {topic: go}, Ask: {topic: a}, Yes: {topic: b}, No: {topic: b}}
+start: {Go: {}}
+deadline: 1h
+do: [{try: {do: [{ask: {send: Ask, await: {Yes: {}, No: {raise: refused}}}}], catch: {refused: {then: try}}}}]
+`), nil)
+	if found.HasErrors() {
+		t.Fatal(found)
+	}
+	dot := graph.Of(def).DOT()
+	if !strings.Contains(dot, `label="No: refused", style=dashed]`) {
+		t.Errorf("the way back is cut at the block's border:\n%s", dot)
+	}
+}

@@ -18,7 +18,8 @@ type box struct {
 // way is an edge with its place. Its ends may stand for nodes inside of groups.
 type way struct {
 	from, to *box
-	label    string
+	step     string   // from which it comes, inside of a group; ""
+	label    []string // in lines
 	kind     edgeKind
 	points   []point
 	labelAt  point
@@ -60,6 +61,7 @@ func (p *Picture) layoutGroup(g *group) *layered {
 			l.connect(byNode[from], byNode[to], e)
 		}
 	}
+	l.label()
 	l.assignLayers()
 	l.orderLayers()
 	l.assignPorts()
@@ -82,12 +84,42 @@ func lifted(n *node, g *group) *node {
 }
 
 func (l *layered) connect(from, to *box, e *edge) {
+	step := ""
+	if e.from != from.node {
+		step = e.from.title
+	}
 	for _, w := range l.ways {
-		if w.from == from && w.to == to && w.kind == e.kind && (w.label == e.label || from.inner == nil) {
+		if w.from == from && w.to == to && w.kind == e.kind && (w.label[0] == e.label || from.inner == nil) {
+			if w.step != step {
+				w.step = "" // of several
+			}
 			return
 		}
 	}
-	l.ways = append(l.ways, &way{from: from, to: to, label: clip(e.label, textMax), kind: e.kind})
+	l.ways = append(l.ways, &way{from: from, to: to, step: step, label: []string{e.label}, kind: e.kind})
+}
+
+// label writes the labels of ways in lines. Of several ways out of a group it is told
+// which of the steps inside takes them.
+func (l *layered) label() {
+	for _, w := range l.ways {
+		label := w.label[0]
+		if w.kind == edgeFlow && w.step != "" && l.exits(w.from) > 1 {
+			label = joinTexts(w.step, label)
+		}
+		w.label = wrapped(label, textMax, labelLines)
+	}
+}
+
+// exits counts the ways out of a box, but for that to its compensation.
+func (l *layered) exits(b *box) int {
+	n := 0
+	for _, w := range l.ways {
+		if w.from == b && w.kind != edgeUndo {
+			n++
+		}
+	}
+	return n
 }
 
 func (b *box) size() {
@@ -233,8 +265,8 @@ func (l *layered) assignTracks() {
 	l.tracks = make([]int, len(l.layers)+1)
 	for _, w := range l.ways {
 		channel := w.from.layer + 1
-		w.fromTrack = l.tracks[channel]
-		l.tracks[channel]++
+		l.tracks[channel] += max(1, len(w.label)) // the label stands above the track
+		w.fromTrack = l.tracks[channel] - 1
 	}
 	for _, w := range l.ways {
 		if !w.isDirect() {
@@ -307,6 +339,9 @@ func (w *way) route(l *layered) {
 	w.points = []point{from, {from.x, track}}
 	across := to.x
 	if w.isDirect() {
+		if distance := to.x - from.x; -kink < distance && distance < kink {
+			to.x = from.x // straight down
+		}
 		w.points = append(w.points, point{to.x, track}, to)
 	} else {
 		across = l.width + boxGap/2 + w.lane*laneWidth
@@ -314,10 +349,18 @@ func (w *way) route(l *layered) {
 		w.points = append(w.points, point{across, track}, point{across, down}, point{to.x, down}, to)
 	}
 	w.points = straightened(w.points)
-	w.labelAt = point{from.x + 5, track - 4}
+	w.labelAt = point{from.x + 5, track - 4 - (len(w.label)-1)*trackHeight}
 	if across < from.x {
-		w.labelAt.x = from.x - 5 - textWidth(w.label, labelFont)
+		w.labelAt.x = from.x - 5 - w.labelWidth()
 	}
+}
+
+func (w *way) labelWidth() int {
+	width := 0
+	for _, line := range w.label {
+		width = max(width, textWidth(line, labelFont))
+	}
+	return width
 }
 
 // straightened leaves out points at which a way does not turn.
@@ -341,9 +384,7 @@ func (l *layered) measure() {
 			right = max(right, p.x+8)
 		}
 		left = min(left, w.labelAt.x)
-		if w.label != "" {
-			right = max(right, w.labelAt.x+textWidth(w.label, labelFont))
-		}
+		right = max(right, w.labelAt.x+w.labelWidth())
 	}
 	for _, b := range l.boxes {
 		b.x -= left

@@ -13,14 +13,16 @@ type Picture struct {
 	title string
 	top   *group
 	edges []*edge
-	count int // nodes so far
+	falls []*edge // to the end of the group, where nothing follows: to is nil
+	count int     // nodes so far
 }
 
 // group is nodes that stand together: the picture as a whole, or what is inside
 // of a node.
 type group struct {
-	owner *node // nil: the picture
-	nodes []*node
+	owner    *node // nil: the picture
+	nodes    []*node
+	branches bool // the nodes are the branches of a fork
 }
 
 type nodeKind string
@@ -45,6 +47,8 @@ type node struct {
 	clock string   // its times; ""
 	in    *group
 	inner *group // of a group
+	// aside: it has ways that are drawn from a block around it.
+	aside bool
 }
 
 type edgeKind string
@@ -64,8 +68,9 @@ type edge struct {
 // Of draws a definition. It must be without errors.
 func Of(def *topology.Definition) *Picture {
 	p := &Picture{title: fmt.Sprintf("%s, version %d", def.Name, def.Version), top: &group{}}
-	d := &drawer{Picture: p, steps: map[string]*node{}, ends: map[string]*node{}, last: map[*node]*node{}}
+	d := &drawer{Picture: p, steps: map[string]*node{}, ends: map[string]*node{}, last: map[*node]*node{}, came: map[*node]map[string][]string{}}
 	d.definition(def)
+	p.showEnds()
 	p.merge()
 	return p
 }
@@ -83,10 +88,50 @@ func (p *Picture) addGroup(in *group, title string) *node {
 	return n
 }
 
+// connect draws an edge. One to a block around its own node goes to the block's
+// beginning: there the block is entered again.
 func (p *Picture) connect(from, to *node, label string, kind edgeKind) {
-	if from != nil && to != nil {
+	switch {
+	case from == nil:
+	case to == nil:
+		p.falls = append(p.falls, &edge{from, nil, label, kind})
+	default:
+		if isAround(to, from) {
+			to = leaf(to, false)
+		}
 		p.edges = append(p.edges, &edge{from, to, label, kind})
 	}
+}
+
+// isAround reports whether a node stands inside of another.
+func isAround(outer, inner *node) bool {
+	for owner := inner.in.owner; owner != nil; owner = owner.in.owner {
+		if owner == outer {
+			return true
+		}
+	}
+	return false
+}
+
+// showEnds marks the end of a group where one of several ways leads there: else the
+// others would seem to be taken always.
+func (p *Picture) showEnds() {
+	for _, e := range p.falls {
+		if e.label == "" || e.from.in.owner == nil || !p.hasChoice(e) {
+			continue
+		}
+		p.connect(e.from, p.exitOf(e.from.in), e.label, e.kind)
+	}
+}
+
+// exitOf is the mark at the end of a group.
+func (p *Picture) exitOf(in *group) *node {
+	for _, n := range in.nodes {
+		if n.kind == kindExit {
+			return n
+		}
+	}
+	return p.add(in, kindExit, "")
 }
 
 // merge joins edges between the same nodes, and drops labels where there is no
@@ -114,7 +159,7 @@ func (p *Picture) merge() {
 }
 
 func (p *Picture) hasChoice(e *edge) bool {
-	return slices.ContainsFunc(p.edges, func(o *edge) bool { return o != e && o.from == e.from && o.kind != edgeUndo })
+	return e.from.aside || slices.ContainsFunc(p.edges, func(o *edge) bool { return o != e && o.from == e.from && o.kind != edgeUndo })
 }
 
 // order puts the ends of the instance last.

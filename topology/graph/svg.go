@@ -126,11 +126,10 @@ func (w *way) draw(out *strings.Builder, x, y int) {
 }
 
 func (w *way) drawLabel(out *strings.Builder, x, y int) {
-	if w.label == "" {
-		return
+	for i, line := range w.label {
+		fmt.Fprintf(out, "<text x=\"%d\" y=\"%d\" font-size=\"%d\" fill=\"%s\" stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\">%s</text>\n",
+			x+w.labelAt.x, y+w.labelAt.y+i*trackHeight, labelFont, edgeColours[w.kind], xmlText(line))
 	}
-	fmt.Fprintf(out, "<text x=\"%d\" y=\"%d\" font-size=\"%d\" fill=\"%s\" stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\">%s</text>\n",
-		x+w.labelAt.x, y+w.labelAt.y, labelFont, edgeColours[w.kind], xmlText(w.label))
 }
 
 func xmlText(text string) string {
@@ -152,7 +151,11 @@ const (
 	boxGap       = 36 // between boxes of a layer
 	trackHeight  = 18 // between ways that run side by side
 	laneWidth    = 14
-	textMax      = 46 // characters of a line
+	kink         = 8  // less than this to the side is no turn
+	textMax      = 46 // characters of a line; a single word may be longer
+	wordMax      = 64 // characters of a word that is shown whole
+	textLines    = 4  // into which a long text is wrapped
+	labelLines   = 2  // the same, of a way's label
 )
 
 // text is a line of a box.
@@ -203,16 +206,41 @@ func clip(s string, most int) string {
 	return string(runes[:most-1]) + "…"
 }
 
+// wrapped breaks a text between its words into lines, no more than so many: what is
+// left over is cut.
+func wrapped(s string, width, most int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		switch {
+		case line == "":
+			line = word
+		case len([]rune(line))+1+len([]rune(word)) <= width:
+			line += " " + word
+		case len(lines)+1 == most:
+			return append(lines, clip(line+" …", width))
+		default:
+			lines, line = append(lines, clip(line, wordMax)), word
+		}
+	}
+	if line == "" {
+		return nil
+	}
+	return append(lines, clip(line, wordMax))
+}
+
 func textsOf(n *node) []text {
 	var out []text
 	if n.title != "" {
-		out = append(out, text{text: clip(n.title, textMax+10), bold: true})
+		out = append(out, text{text: clip(n.title, wordMax), bold: true})
 	}
 	for _, line := range n.lines {
-		out = append(out, text{text: clip(line, textMax)})
+		for _, part := range wrapped(line, textMax, textLines) {
+			out = append(out, text{text: part})
+		}
 	}
 	if n.clock != "" {
-		out = append(out, text{text: clip(n.clock, textMax), clock: true})
+		out = append(out, text{text: clip(n.clock, wordMax), clock: true})
 	}
 	return slices.Clip(out)
 }

@@ -23,6 +23,9 @@ func (d *drawer) ways(steps []*topology.Step, at spot) {
 func (d *drawer) step(n *node, s *topology.Step, next, list spot) {
 	after := d.target(s.Then, next.after, list)
 	raised := map[string][]string{}
+	if s.Catch != nil && n.inner != nil {
+		d.came[n] = raised
+	}
 	if s.Catch != nil {
 		next.handler = &handler{caught: map[string]*node{}, outer: next.handler}
 		for _, r := range s.Catch {
@@ -89,12 +92,7 @@ func (d *drawer) exit(list spot) *node {
 	if list.after != nil {
 		return list.after
 	}
-	for _, n := range list.in.nodes {
-		if n.kind == kindExit {
-			return n
-		}
-	}
-	return d.add(list.in, kindExit, "")
+	return d.exitOf(list.in)
 }
 
 // action draws the ways out of what a step does. raised collects which messages
@@ -105,6 +103,9 @@ func (d *drawer) action(n *node, s *topology.Step, after *node, next, list spot,
 		d.outcomes(n, a.Await, after, next, list, raised)
 	case *topology.Run:
 		d.outcomes(n, a.Await, after, next, list, raised)
+		if a.Await != nil && !alwaysHolds(a.Await[0].Alternatives) {
+			d.connect(n, after, "otherwise", edgeFlow)
+		}
 	case *topology.Listen:
 		d.listen(n, a, after, next, list, raised)
 	case *topology.Switch:
@@ -148,6 +149,11 @@ func (d *drawer) listen(n *node, a *topology.Listen, after *node, next, list spo
 			d.each(n, r.Name, []*topology.Step{s}, after, next, list, raised)
 		}
 	}
+}
+
+// alwaysHolds reports whether one of some alternatives is taken whatever comes.
+func alwaysHolds(steps []*topology.Step) bool {
+	return slices.ContainsFunc(steps, func(s *topology.Step) bool { return s.When == nil })
 }
 
 func (d *drawer) choose(n *node, a *topology.Switch, after *node, next, list spot, raised map[string][]string) {
@@ -246,18 +252,30 @@ func (d *drawer) raise(n *node, label, name string, h *handler, raised map[strin
 		case to == nil:
 			continue
 		case to == n && raised != nil:
-			key := name
-			if h.caught[name] == nil {
-				key = "any"
-			}
+			key := caughtAs(h, name)
 			raised[key] = append(raised[key], label)
 			return
+		case isAround(to, n):
+			key, label := caughtAs(h, name), joinTexts(label, name)
+			if came := d.came[to]; came != nil && !slices.Contains(came[key], label) {
+				came[key] = append(came[key], label)
+			}
+			n.aside = true
+			return // it is drawn from the block that catches it
 		default:
 			d.connect(n, to, joinTexts(label, name), edgeError)
 			return
 		}
 	}
 	d.connect(n, d.end("all undone, failed: "+name, kindFail), label, edgeError)
+}
+
+// caughtAs is the name by which a handler catches an error.
+func caughtAs(h *handler, name string) string {
+	if h.caught[name] == nil {
+		return "any"
+	}
+	return name
 }
 
 func (d *drawer) endOf(a *topology.End) *node {
