@@ -36,7 +36,7 @@ generate: ## write the golden files and the generated parts of the documentation
 	RONDO_KAFKA=embedded $(GO) test ./cmd/rondo -update
 
 .PHONY: kafka
-kafka: ## a real Kafka on loopback until Ctrl-C; NODES=3 for three brokers
+kafka: ## a real Kafka at localhost:9092 until Ctrl-C, elsewhere if that is taken; NODES=3 for three brokers
 	scripts/kafka.sh $(NODES)
 
 .PHONY: demo

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"rondo/topology/diag"
 	"rondo/topology/expr"
 	"rondo/topology/value"
 )
@@ -59,8 +60,10 @@ func (p *jsonSchemaParser) of(schema any, depth int) (expr.Type, error) {
 			return p.either(options, depth)
 		}
 	}
-	if _, ok := o["allOf"]; ok {
-		return expr.Type{}, nil
+	if all, ok := o["allOf"]; ok {
+		options, _ := all.([]any)
+		_, err := p.either(options, depth) // for what is wrong in them: they hold together, of which nothing is known
+		return expr.Type{}, err
 	}
 	return p.typed(o, depth)
 }
@@ -124,6 +127,11 @@ func (p *jsonSchemaParser) typed(o map[string]any, depth int) (expr.Type, error)
 			names = []string{"object"}
 		}
 	}
+	for _, name := range names {
+		if !slices.Contains(jsonSchemaTypes, name) {
+			return expr.Type{}, unknownJSONType(name)
+		}
+	}
 	nullable := slices.Contains(names, "null")
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "null" })
 	switch {
@@ -151,7 +159,17 @@ func (p *jsonSchemaParser) named(name string, o map[string]any, depth int) (expr
 	case "object":
 		return p.object(o, depth)
 	}
-	return expr.Type{}, fmt.Errorf("%q is no type of JSON Schema", name)
+	return expr.Type{}, unknownJSONType(name)
+}
+
+// jsonSchemaTypes are the words that `type` may have.
+var jsonSchemaTypes = []string{"array", "boolean", "integer", "null", "number", "object", "string"}
+
+func unknownJSONType(name string) error {
+	if meant, ok := diag.Suggest(name, jsonSchemaTypes); ok {
+		return fmt.Errorf("%q is no type of JSON Schema, did you mean %q?", name, meant)
+	}
+	return fmt.Errorf("%q is no type of JSON Schema; these are: %s", name, strings.Join(jsonSchemaTypes, ", "))
 }
 
 // symbolsOf are the texts of `enum`; nil unless all are texts.

@@ -97,7 +97,9 @@ func TestTypesOfJSONSchema(t *testing.T) {
 
 func TestWrongJSONSchemasAreRefused(t *testing.T) {
 	for schema, want := range map[string]string{
-		`{`: "s.json is not JSON", `3`: "s.json is no JSON Schema", `{"type":"strng"}`: `"strng" is no type`, `{"$ref":"#/a/b"}`: "#/a/b leads nowhere",
+		`{`: "s.json is not JSON", `3`: "s.json is no JSON Schema", `{"type":"strng"}`: `"strng" is no type of JSON Schema, did you mean "string"?`, `{"type":["integer","nul"]}`: `did you mean "null"?`,
+		`{"type":["date","string","null"]}`: `"date" is no type of JSON Schema; these are: array,`, `{"allOf":[{"type":"objekt"}]}`: `did you mean "object"?`,
+		`{"properties":{"a":{"type":"bool"}}}`: `"bool" is no type of JSON Schema`, `{"$ref":"#/a/b"}`: "#/a/b leads nowhere",
 		strings.Repeat(`{"type":"array","items":`, 200) + `true` + strings.Repeat(`}`, 200): "nested deeper",
 	} {
 		if _, err := jsonSchemaType("s.json", []byte(schema)); err == nil || !strings.Contains(err.Error(), want) {

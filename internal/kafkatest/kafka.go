@@ -47,6 +47,10 @@ type Options struct {
 	// processor time more to start, and pays off after some minutes of load:
 	// for benchmarks, and for what runs long.
 	Throughput bool
+
+	// Port is the first broker's; those of the others follow it. 0: any that are
+	// free.
+	Port int
 }
 
 // Run starts real Kafka and waits until it answers. The caller stops it.
@@ -85,6 +89,9 @@ func (k *Kafka) launch(ctx context.Context, home string, options Options) error 
 		return err
 	}
 	layout := layout{brokers: ports[:options.Nodes], controllers: ports[options.Nodes:], apart: options.ControllerApart}
+	if options.Port != 0 {
+		layout.brokers = portsFrom(options.Port, options.Nodes)
+	}
 	newNode := func(id int) *node {
 		return &node{id: id, home: home, dir: filepath.Join(k.dir, fmt.Sprintf("node-%d", id)), swift: options.Throughput}
 	}
@@ -130,6 +137,28 @@ func freePorts(n int) ([]int, error) {
 		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
+}
+
+// portsFrom are n ports from the first one on.
+func portsFrom(first, n int) []int {
+	ports := make([]int, n)
+	for i := range ports {
+		ports[i] = first + i
+	}
+	return ports
+}
+
+// TakenPort returns the first of n ports from the first one on that somebody
+// listens at; 0 if all are free.
+func TakenPort(first, n int) int {
+	for _, port := range portsFrom(first, n) {
+		listener, err := net.Listen("tcp", loopback(port))
+		if err != nil {
+			return port
+		}
+		listener.Close()
+	}
+	return 0
 }
 
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

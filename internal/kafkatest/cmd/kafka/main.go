@@ -2,6 +2,7 @@
 // hand until it is interrupted, or for as long as a command runs. Its data is
 // gone afterwards.
 //
+//	go run ./internal/kafkatest/cmd/kafka            # at 127.0.0.1:9092, if that is free
 //	go run ./internal/kafkatest/cmd/kafka --nodes 3
 //	go run ./internal/kafkatest/cmd/kafka -- kcat -b {} -L
 package main
@@ -42,12 +43,29 @@ func run(ctx context.Context, nodes int, command []string) error {
 		return fmt.Errorf("--nodes %d: give 1 or 3", nodes)
 	}
 	fmt.Fprintln(os.Stderr, "starting Apache Kafka (the first time it is downloaded, 54 MB)")
-	kafka, err := kafkatest.Run(ctx, kafkatest.Options{Nodes: nodes, Throughput: true})
+	options := kafkatest.Options{Nodes: nodes, Throughput: true}
+	if len(command) == 0 {
+		options.Port = usualPort(nodes)
+	}
+	kafka, err := kafkatest.Run(ctx, options)
 	if err != nil {
 		return err
 	}
 	address := strings.Join(kafka.Addrs(), ",")
 	return errors.Join(use(ctx, address, command), kafka.Stop())
+}
+
+// usual is the port that `rondo init` writes into its files, as everybody does.
+const usual = 9092
+
+// usualPort is that port, or 0 if somebody has it, or one that follows it, already.
+func usualPort(nodes int) int {
+	taken := kafkatest.TakenPort(usual, nodes)
+	if taken == 0 {
+		return usual
+	}
+	fmt.Fprintf(os.Stderr, "port %d is taken, so the address is another than localhost:%d: give it to rondo with --brokers, or as brokers in the configuration\n", taken, usual)
+	return 0
 }
 
 // use waits for the command, or without one for the interrupt.
