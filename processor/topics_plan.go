@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ type TopicPlan struct {
 	Missing  []Topic
 	Present  []Topic
 	Findings []Finding // about those present, in their order
+	// Near are topics that there are and that missing ones of messages and tables are
+	// called nearly like: who wrote a workflow may have meant them. By missing name.
+	Near map[string]string
 
 	want []Topic
 }
@@ -68,8 +72,43 @@ func PlanTopics(ctx context.Context, cfg Config, client *kgo.Client, want []Topi
 			plan.Present = append(plan.Present, t)
 		}
 	}
-	plan.Findings, err = compareAll(ctx, cfg, adm, plan.Present, details)
+	if plan.Findings, err = compareAll(ctx, cfg, adm, plan.Present, details); err != nil {
+		return plan, err
+	}
+	plan.Near, err = nearTopics(ctx, cfg, adm, plan)
 	return plan, err
+}
+
+// nearTopics finds TopicPlan.Near.
+func nearTopics(ctx context.Context, cfg Config, adm *kadm.Client, plan TopicPlan) (map[string]string, error) {
+	ours := func(t Topic) bool { return t.Kind.Own() }
+	if all(plan.Missing, ours) {
+		return nil, nil
+	}
+	details, err := adm.ListTopics(ctx)
+	if err != nil {
+		return nil, cfg.Explain("list the topics", err)
+	}
+	names := slices.DeleteFunc(details.Names(), func(name string) bool {
+		return slices.ContainsFunc(plan.want, func(t Topic) bool { return ours(t) && t.Name == name })
+	})
+	near := map[string]string{}
+	for _, t := range plan.Missing {
+		if meant, ok := diag.Suggest(t.Name, names); ok && !ours(t) {
+			near[t.Name] = meant
+		}
+	}
+	return near, nil
+}
+
+// NearTexts asks of each missing topic that is called nearly like another one whether
+// that was meant.
+func (p TopicPlan) NearTexts() []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(p.Near)) {
+		out = append(out, fmt.Sprintf("%s: did you mean %s, which there is?", name, p.Near[name]))
+	}
+	return out
 }
 
 func compareAll(ctx context.Context, cfg Config, adm *kadm.Client, present []Topic, details kadm.TopicDetails) ([]Finding, error) {
@@ -245,6 +284,7 @@ func (p TopicPlan) refusal(cfg Config) error {
 	var problems []string
 	if len(p.Missing) > 0 {
 		problems = append(problems, missingText(p.Missing, cfg.topicsCommand()))
+		problems = append(problems, p.NearTexts()...)
 	}
 	topics := map[string][]string{} // by what is wrong with them
 	for _, f := range p.Findings {

@@ -98,13 +98,57 @@ func read(t *testing.T, name string) string {
 func TestTopicsPlanTellsProgramsTheSame(t *testing.T) {
 	cluster := kafkatest.Embedded(t, 1)
 	app := application(t, cluster)
-	r := rondo(t, "topics", "plan", "-o", "json")
+	r := rondo(t, "topics", "plan", "--json")
+	if same := rondo(t, "topics", "plan", "-o", "json"); same.stdout != r.stdout {
+		t.Errorf("-o json gives another plan than --json: %s", same.stdout)
+	}
 	var rows []plannedTopic
 	if err := json.Unmarshal([]byte(r.stdout), &rows); err != nil {
 		t.Fatalf("%v in %s", err, r.stdout)
 	}
 	if r.code != exitTopics || len(rows) != 5 || rows[1].Topic != app+".changelog" || rows[1].State != "missing" || rows[1].Settings["cleanup.policy"] != "compact" {
 		t.Errorf("exit code %d: %+v", r.code, rows)
+	}
+}
+
+// Whoever misspells a topic is not led to create another one.
+func TestAMissingTopicThatIsCalledNearlyLikeAnotherIsAskedAbout(t *testing.T) {
+	cluster := kafkatest.Embedded(t, 1)
+	app := application(t, cluster)
+	if r := rondo(t, "topics", "apply", "--yes", "parcel.yaml"); r.code != exitDone {
+		t.Fatalf("%+v", r)
+	}
+	write(t, "parcel.yaml", strings.Replace(read(t, "parcel.yaml"), app+".orders", app+".oders", 1))
+	meant := app + ".oders: did you mean " + app + ".orders, which there is?"
+	if r := rondo(t, "deploy", "parcel.yaml"); r.code != exitTopics || !strings.HasSuffix(r.stderr, "create it with rondo topics apply parcel.yaml; "+meant+"\n") {
+		t.Errorf("deploy: %+v", r)
+	}
+	if r := rondo(t, "topics", "plan", "parcel.yaml"); r.code != exitTopics || !strings.Contains(r.stdout, "\n"+meant+"\n") {
+		t.Errorf("plan: %+v", r)
+	}
+	if r := rondo(t, "topics", "plan", "--json", "parcel.yaml"); !strings.Contains(r.stdout, `"near": "`+app+`.orders"`) {
+		t.Errorf("plan for programs: %+v", r)
+	}
+	write(t, "rondo.yaml", strings.Replace(read(t, "rondo.yaml"), "app: "+app, "app: "+app+"2", 1))
+	if r := rondo(t, "topics", "plan"); strings.Contains(r.stdout, "did you mean") {
+		t.Errorf("an own topic is never misspelt: %+v", r)
+	}
+}
+
+// What somebody interrupts has no result, and its code says so.
+func TestWhatIsInterruptedHasACodeOfItsOwn(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	for args, want := range map[string]string{
+		"demo --orders 10":                "rondo: the demo was interrupted: there is no verdict",
+		"bench --cases 1":                 "rondo: the benchmark was interrupted: there is no result",
+		"topics plan --config rondo.yaml": "rondo: ",
+	} {
+		folder(t, map[string]string{"rondo.yaml": "app: shop\nbrokers: ['" + unusedAddress(t) + "']\n"})
+		var out, err bytes.Buffer
+		if code := run(ctx, strings.Fields(args), &out, &err); code != exitInterrupted || !strings.Contains(err.String(), want) {
+			t.Errorf("%s: exit code %d, %s", args, code, err.String())
+		}
 	}
 }
 

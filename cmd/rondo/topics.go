@@ -37,13 +37,14 @@ Exit code 4 says that a topic is missing or that a node would not start with it.
   rondo topics plan --config rondo.yaml -o json`,
 	}
 	name := configFlag(cmd)
-	output := outputFlag(cmd, "form of the plan: text or json")
+	form := jsonFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkOutput(*output); err != nil {
+		asJSON, err := form()
+		if err != nil {
 			return err
 		}
 		return withTopics(cmd, *name, args, func(_ context.Context, t topicsCommand) error {
-			if err := showPlan(cmd.OutOrStdout(), *output, t); err != nil {
+			if err := showPlan(cmd.OutOrStdout(), asJSON, t); err != nil {
 				return err
 			}
 			if len(t.plan.Missing) > 0 || t.plan.Wrong() {
@@ -155,7 +156,7 @@ func plansOf(ctx context.Context, file *config.File, further []string, stderr io
 
 func (t topicsCommand) apply(ctx context.Context, cmd *cobra.Command, yes bool) error {
 	if len(t.plan.Missing) > 0 && !yes {
-		if err := showPlan(cmd.ErrOrStderr(), "text", t); err != nil {
+		if err := showPlan(cmd.ErrOrStderr(), false, t); err != nil {
 			return err
 		}
 		if err := confirm(cmd, len(t.plan.Missing)); err != nil {
@@ -219,6 +220,7 @@ type plannedTopic struct {
 	Workflows   []string          `json:"workflows,omitempty"`
 	Settings    map[string]string `json:"settings,omitempty"` // of a missing one
 	Findings    []string          `json:"findings,omitempty"`
+	Near        string            `json:"near,omitempty"` // of a missing one: one that there is, and that is called nearly so
 }
 
 // planned lists the topics of a plan as people read them.
@@ -240,17 +242,17 @@ func planned(p processor.TopicPlan) []plannedTopic {
 			row.State = worst.String()
 		}
 		if p.IsMissing(t.Name) {
-			row.State, row.Settings = "missing", t.Configs
+			row.State, row.Settings, row.Near = "missing", t.Configs, p.Near[t.Name]
 		}
 		out = append(out, row)
 	}
 	return out
 }
 
-func showPlan(w io.Writer, output string, t topicsCommand) error {
+func showPlan(w io.Writer, asJSON bool, t topicsCommand) error {
 	p := t.plan
 	rows := planned(p)
-	if output == "json" {
+	if asJSON {
 		return printJSON(w, rows)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -263,6 +265,11 @@ func showPlan(w io.Writer, output string, t topicsCommand) error {
 	}
 	if err := showFindingsOf(w, p); err != nil {
 		return err
+	}
+	for _, text := range p.NearTexts() {
+		if _, err := fmt.Fprintln(w, text); err != nil {
+			return err
+		}
 	}
 	if n := len(p.Missing); n > 0 {
 		_, err := fmt.Fprintf(w, "\n%s to create: %s\n", countTopics(n), t.cfg.TopicsCommand)
