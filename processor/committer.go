@@ -53,8 +53,8 @@ type committer struct {
 
 	// Touched by run only.
 	ring   *Ring
-	pair   int    // which ids the ring has, or the next one will have; below ringPairs
-	behind *share // taken, and left for the next transaction
+	pair   int      // which ids the ring has, or the next one will have; below ringPairs
+	behind []*share // taken, and left for a later transaction, in their order: at most one of each lane, and one that did not fit
 }
 
 // share is what one lane adds to a transaction.
@@ -71,7 +71,7 @@ type share struct {
 
 // fate is what has become of a share. It is the committer's alone: a lane hears by
 // the answer. Being apart it does not keep the share of which it tells in memory.
-type fate struct{ committed bool }
+type fate struct{ settled, committed bool }
 
 func newShare(partition int32, records []*kgo.Record, offsets Offsets, member Member) *share {
 	s := &share{partition: partition, records: records, offsets: offsets, member: member, fate: &fate{}, answer: make(chan error, 1)}
@@ -173,8 +173,9 @@ func (c *committer) ready(ctx context.Context) error {
 func (c *committer) run(ctx context.Context) {
 	defer c.close()
 	for {
-		if first := c.behind; first != nil {
-			c.behind = nil
+		if len(c.behind) > 0 {
+			first := c.behind[0]
+			c.behind = slices.Delete(c.behind, 0, 1)
 			c.commitFrom(ctx, first)
 			continue
 		}
@@ -192,7 +193,7 @@ func (c *committer) run(ctx context.Context) {
 // commitFrom commits a share together with those that wait beside it.
 func (c *committer) commitFrom(ctx context.Context, first *share) {
 	if !first.founded() {
-		first.settle(fmt.Errorf("%w: nothing was sent: what it was decided upon was not committed", ErrClosed))
+		first.refuse()
 		return
 	}
 	if err := c.open(ctx); err != nil {
@@ -202,31 +203,58 @@ func (c *committer) commitFrom(ctx context.Context, first *share) {
 	c.commitAll(ctx, c.gather(first))
 }
 
-// gather takes what waits, as long as the member is the same, it fits, and what
-// it was decided upon is committed: it may be in this very transaction.
+// gather takes what waits, as long as the member is the same and it fits. What was
+// decided upon a share that is in this very transaction is left for the next one.
 func (c *committer) gather(first *share) *joint {
 	j := newJoint(c.ring, first)
-	for !c.alone {
+	if c.alone {
+		return j
+	}
+	c.behind = slices.DeleteFunc(c.behind, func(s *share) bool { return s.unfounded() || j.takes(s) })
+	for {
 		select {
 		case next := <-c.shares:
-			if next.member != first.member || !next.founded() || !j.fits(next) {
-				c.behind = next
+			if next.unfounded() || j.takes(next) {
+				continue
+			}
+			c.behind = append(c.behind, next)
+			if next.founded() {
 				return j
 			}
-			j.add(next)
 		default:
 			return j
 		}
 	}
-	return j
+}
+
+// takes adds a share if it may be in the transaction, and reports whether it is.
+func (j *joint) takes(s *share) bool {
+	may := s.member == j.shares[0].member && s.founded() && j.fits(s)
+	if may {
+		j.add(s)
+	}
+	return may
 }
 
 // founded reports whether what a share was decided upon is committed.
 func (s *share) founded() bool { return s.after == nil || s.after.committed }
 
+// unfounded reports whether it will never be, and answers the share then.
+func (s *share) unfounded() bool {
+	never := !s.founded() && s.after.settled
+	if never {
+		s.refuse()
+	}
+	return never
+}
+
+func (s *share) refuse() {
+	s.settle(fmt.Errorf("%w: nothing was sent: what it was decided upon was not committed", ErrClosed))
+}
+
 // settle answers a share.
 func (s *share) settle(err error) {
-	s.fate.committed = err == nil
+	s.fate.settled, s.fate.committed = true, err == nil
 	s.answer <- err
 }
 

@@ -218,6 +218,32 @@ func TestShareFollowsTheOneThatItWasDecidedUpon(t *testing.T) {
 	})
 }
 
+// What has to follow a share waits for the next transaction; the others that wait
+// behind it leave with the first, and those that follow leave together again.
+func TestShareThatFollowsDoesNotPartTheOthers(t *testing.T) {
+	onEachCluster(t, func(lab *ringLab) {
+		j := newJointLab(lab)
+		var answers []<-chan error
+		for p := range int32(3) {
+			first := j.handInUpon(nil, p, 7, j.identity())
+			second := j.handInUpon(first, p, 8, j.identity())
+			answers = append(answers, first.Answer(), second.Answer())
+		}
+		j.run()
+		for _, answer := range answers {
+			if err := j.answerOf(answer); err != nil {
+				j.t.Error(err)
+			}
+		}
+		if n := j.transactions("committed"); n != 2 {
+			j.t.Errorf("%v transactions", n)
+		}
+		for p := range int32(3) {
+			j.expectOf(p, "7", "8")
+		}
+	})
+}
+
 // Whatever keeps a share from being committed, what was decided upon it is not sent,
 // whether it waited already or comes later; all others go on.
 func TestShareIsNotSentIfWhatItWasDecidedUponWasNotCommitted(t *testing.T) {
@@ -255,7 +281,11 @@ func TestShareIsNotSentIfWhatItWasDecidedUponWasNotCommitted(t *testing.T) {
 				if err := j.answerOf(second.Answer()); !errors.Is(err, processor.ErrClosed) {
 					j.t.Errorf("what was decided upon it: %v", err)
 				}
-				if err := j.answerOf(other); err != nil {
+				err := j.answerOf(other)
+				if errors.Is(err, processor.ErrFenced) { // it was in the same transaction
+					err = j.answerOf(j.handIn(1, 7, j.identity()))
+				}
+				if err != nil {
 					j.t.Errorf("another: %v", err)
 				}
 				later := j.handInUpon(unfounded, 0, 8, j.identity())
