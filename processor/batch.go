@@ -358,6 +358,7 @@ func (b *batch) writeProgress(member Member) error {
 func (b *batch) changelog() []*kgo.Record {
 	records := make([]kgo.Record, b.overlay.Len())
 	dues := make([]kgo.RecordHeader, b.overlay.Len())
+	text := make([]byte, 0, b.overlay.Len()*dueTextBytes)
 	out := make([]*kgo.Record, b.overlay.Len())
 	at := 0
 	for key, entry := range b.overlay.Changes() {
@@ -366,7 +367,9 @@ func (b *batch) changelog() []*kgo.Record {
 		if entry != nil {
 			record.Value = entry.Value
 			if entry.Due != 0 {
-				dues[at] = kgo.RecordHeader{Key: dueHeader, Value: strconv.AppendInt(nil, entry.Due, 10)}
+				from := len(text)
+				text = strconv.AppendInt(text, entry.Due, 10)
+				dues[at] = kgo.RecordHeader{Key: dueHeader, Value: text[from:len(text):len(text)]}
 				record.Headers = dues[at : at+1 : at+1]
 			}
 		}
@@ -375,6 +378,9 @@ func (b *batch) changelog() []*kgo.Record {
 	}
 	return out
 }
+
+// dueTextBytes is room for a time in milliseconds, in decimal.
+const dueTextBytes = 13
 
 // apply makes a committed batch visible: one Pebble batch with the changelog's
 // position in it. Only now, for a reader must never see what may be aborted.

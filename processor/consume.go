@@ -320,13 +320,19 @@ func (b *batch) decideEvent(ctx context.Context, m matched, to topology.Address,
 }
 
 // rested returns what is kept under an address, after it has finished what its
-// last decision had no room for; nil if nothing is.
+// last decision had no room for; nil if nothing is. What it still owes when the
+// batch is full is due at once, as a timer is, and the input waits with the instance.
 func (b *batch) rested(ctx context.Context, to topology.Address) (*topology.Instance, error) {
 	storeKey := to.String()
-	if err := b.continueOwed(ctx, storeKey); err != nil {
-		return nil, err
+	for {
+		instance, err := b.instance(storeKey)
+		if err != nil || instance == nil || !instance.Owes() || b.full() {
+			return instance, err
+		}
+		if err := b.fireOne(ctx, instance, instance.At); err != nil {
+			return nil, err
+		}
 	}
-	return b.instance(storeKey)
 }
 
 // newest is the plan by which new instances of a workflow begin; nil if the
@@ -609,22 +615,6 @@ func (b *batch) fireOne(ctx context.Context, instance *topology.Instance, due to
 		b.tally.lateness = append(b.tally.lateness, in.At.Time().Sub(due.Time()))
 	}
 	return b.stage(ctx, &d)
-}
-
-// continueOwed lets an instance finish what its last decision had no room for,
-// before it considers its next input. What it still owes when the batch is
-// full is due at once, as a timer is, and the input waits with the instance.
-func (b *batch) continueOwed(ctx context.Context, storeKey string) error {
-	for !b.full() {
-		instance, err := b.instance(storeKey)
-		if err != nil || instance == nil || !instance.Owes() {
-			return err
-		}
-		if err := b.fireOne(ctx, instance, instance.At); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // planOf returns the plan of an instance. One that this node does not know (yet) is

@@ -48,6 +48,11 @@ type pass struct {
 	halted bool      // a compensation has failed: the instance stops here
 	orders order     // an operator's, for the place of an incident
 	env    environment
+
+	space struct { // where own and changed begin
+		own     [2]*Branch
+		changed [4]string
+	}
 }
 
 // order is what an operator wants done at the place of a fault when its input
@@ -65,6 +70,7 @@ func newPass(plan *Plan, inst *Instance, key string, in Input) *pass {
 		p.at = max(in.At, inst.At) // time never goes back
 	}
 	p.env.p = p
+	p.own, p.changed = p.space.own[:0], p.space.changed[:0]
 	return p
 }
 
@@ -252,7 +258,7 @@ func (p *pass) commandID(n int64) string {
 	command := sha256.Sum256(strconv.AppendInt(appendSized(named, p.inst.Run), n, 10))
 	var id [16]byte
 	copy(id[copy(id[:], owner[:ownerBytes]):], command[:])
-	return hex.EncodeToString(id[:])
+	return string(hex.AppendEncode(space[:0], id[:]))
 }
 
 // isOwn reports whether an id is that of a command which this workflow has sent

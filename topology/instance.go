@@ -1,8 +1,6 @@
 package topology
 
 import (
-	"slices"
-
 	"rondo/topology/value"
 )
 
@@ -384,10 +382,11 @@ func (i *Instance) main() *Branch { return i.branch(mainID) }
 // mainID is the id of the main line.
 const mainID = 0
 
-// clone returns a copy of b whose frames may be changed.
+// clone returns a copy of b whose frames may be changed, with room for one more:
+// what happens to a branch mostly begins with a frame upon those.
 func (b *Branch) clone() *Branch {
 	out := *b
-	out.Frames = slices.Clone(b.Frames)
+	out.Frames = append(make([]Frame, 0, len(b.Frames)+1), b.Frames...)
 	return &out
 }
 
