@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -68,7 +69,7 @@ type letterLabels struct{ workflow, kind string }
 
 // newBatch begins a batch upon what is committed, or upon the batch in flight.
 func newBatch(t *tenure) *batch {
-	limit := t.upTo
+	limit := cmp.Or(t.upTo, t.suspects/2)
 	t.upTo = 0
 	return &batch{
 		tenure:  t,
@@ -113,6 +114,9 @@ func (b *batch) keepPositions() {
 	b.tally.report(b.tenure.lane.shared.metrics)
 	b.desksKept()
 	t := b.tenure
+	if t.refused == nil && b.inputs > 0 {
+		t.exonerate(b)
+	}
 	if maps.Equal(b.before, t.next) {
 		return
 	}

@@ -59,7 +59,7 @@ func (t *tenure) mayDecide() bool {
 
 // mayOverlap reports whether a batch can be begun upon the one in flight.
 func (t *tenure) mayOverlap() bool {
-	return t.lane.by == t.lane.shared.together && !t.single && t.aborts == 0 &&
+	return t.lane.by == t.lane.shared.together && t.suspects == 0 && !t.single && t.aborts == 0 &&
 		t.definitions == t.lane.shared.catalog.set.Load() && !t.timerWaits()
 }
 
@@ -104,7 +104,8 @@ func (t *tenure) land(ctx context.Context, answer error) error {
 		if t.aborts > 0 {
 			t.lane.goesOn()
 		}
-		t.single, t.refused, t.aborts = false, nil, 0
+		t.aborts = 0
+		t.exonerate(b)
 		t.lane.rejoin()
 		return b.apply()
 	case errors.Is(answer, ErrAborted):

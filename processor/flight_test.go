@@ -292,6 +292,34 @@ func TestRefusedRecordIsFoundWhileMoreWasDecided(t *testing.T) {
 	p.stands("5")
 }
 
+// Of many inputs the refused one is found in a few steps, wherever it is.
+func TestRefusedRecordIsFoundByHalves(t *testing.T) {
+	for _, at := range []int{0, 1, 37, 98, 99} {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			p := newPilot(t)
+			for n := range 100 {
+				p.addTo(fmt.Sprintf("k-%d", n), 1)
+			}
+			cause := fmt.Sprintf("in/0/%d", at)
+			aborts, commits := 0, 0
+			for last := int64(0); last < 100 && aborts+commits < 200; {
+				s := p.take()
+				if slices.ContainsFunc(s.records, func(r *kgo.Record) bool { return r.Topic == "done" && headerOf(r, headerCause) == cause }) {
+					p.answered(fmt.Errorf("%w: %w", ErrAborted, &RecordError{Reason: kerr.MessageTooLarge}))
+					aborts++
+					continue
+				}
+				p.committed(s)
+				last = s.offsets["in"][0].Next
+				commits++
+			}
+			if aborts > 8 || commits > 16 {
+				t.Errorf("after %d aborts and %d commits", aborts, commits)
+			}
+		})
+	}
+}
+
 // Timers fire upon what is committed, and are not kept waiting by records.
 func TestTimersFireWithNothingInFlight(t *testing.T) {
 	p := newPilot(t)

@@ -29,15 +29,16 @@ type tenure struct {
 	open   *batch   // being decided, or offered to the committer; nil: none is
 	flying []*batch // taken by the committer and not heard of since, the first one first; at most two, and beside an open one at most one
 
-	intake  *intake
-	waiting []*kgo.Record // taken from the intake, not decided yet
-	cache   *instanceCache
-	horizon *horizon      // how far timers may fire
-	single  bool          // decide one input per transaction: the last batch had a record that was refused
-	refused *refusedInput // until a transaction has been committed
-	aborts  int           // in a row
-	upTo    int           // so many inputs the next batch decides at most, for the one behind them has to wait; 0: as many as there are
-	synced  int64         // offset of the inbox up to which this node knows the definitions that others went by
+	intake   *intake
+	waiting  []*kgo.Record // taken from the intake, not decided yet
+	cache    *instanceCache
+	horizon  *horizon      // how far timers may fire
+	suspects int           // inputs in front of the lane among which one is that is refused; 0: none is known to be
+	single   bool          // decide one input per transaction: it is the one that is refused
+	refused  *refusedInput // until a transaction has been committed
+	aborts   int           // in a row
+	upTo     int           // so many inputs the next batch decides at most, for the one behind them has to wait; 0: as many as there are
+	synced   int64         // offset of the inbox up to which this node knows the definitions that others went by
 
 	// lazyUntil is when positions that moved without anything to write are
 	// committed at the latest; zero if there are none.
@@ -227,15 +228,18 @@ func (r *refusedInput) isTimerOf(to topology.Address) bool {
 	return r != nil && r.timer != topology.Address{} && r.timer == to
 }
 
-// isolate finds the input whose records are refused: first by deciding one
-// input per transaction, then by its being alone in one. If not even the dead
-// letter or the incident that it becomes can be written, an operator must act.
+// isolate finds the input whose records are refused: by halves, until it is alone in
+// a transaction. If not even the dead letter or the incident that it becomes can be
+// written, an operator must act.
 func (t *tenure) isolate(b *batch, cause *RecordError) error {
+	if !t.single && b.inputs != 1 {
+		t.lane.log.Warn("a record was refused: deciding again, fewer inputs at a time", "inputs", b.inputs, "error", cause.Error())
+		t.suspects, t.single = b.inputs, b.inputs == 0
+		return nil
+	}
+	t.single = true
 	culprit := b.lastRecord()
 	switch {
-	case !t.single:
-		t.lane.log.Warn("a record was refused: deciding again, input by input", "error", cause.Error())
-		t.single = true
 	case culprit == nil && (b.fired.Workflow == "" || b.fired.Desk != "" || t.refused.isTimerOf(b.fired)):
 		return halt("a timer's decision (of %s) cannot be written: %v. Raise max.message.bytes of the topic", b.fired, cause)
 	case culprit == nil:
@@ -254,6 +258,16 @@ func (t *tenure) isolate(b *batch, cause *RecordError) error {
 		}
 	}
 	return nil
+}
+
+// exonerate notes that the inputs of a batch were not refused, or that it was found
+// and is dealt with.
+func (t *tenure) exonerate(b *batch) {
+	t.suspects = max(t.suspects-b.inputs, 0)
+	if t.refused != nil {
+		t.suspects = 0
+	}
+	t.single, t.refused = t.suspects == 1, nil
 }
 
 // letterIn is the letter of an inbox record; nil if it has none, or is none.
