@@ -99,8 +99,8 @@ func newBenchLane(b testing.TB, definition string) *benchLane {
 		b.Fatal(found)
 	}
 	config.Definitions = []*topology.Definition{def}
-	createBenchTopics(ctx, b, config, cluster.Client(b))
-	client := cluster.Client(b) // the other one remembers for a moment which topics there were
+	client := cluster.Client(b)
+	createBenchTopics(ctx, b, config, client)
 	catalog, err := OpenCatalog(ctx, config)
 	if err != nil {
 		b.Fatal(err)

@@ -75,21 +75,21 @@ func PlanTopics(ctx context.Context, cfg Config, client *kgo.Client, want []Topi
 	if plan.Findings, err = compareAll(ctx, cfg, adm, plan.Present, details); err != nil {
 		return plan, err
 	}
-	plan.Near, err = nearTopics(ctx, cfg, adm, plan)
+	plan.Near, err = nearTopics(ctx, cfg, client, plan)
 	return plan, err
 }
 
 // nearTopics finds TopicPlan.Near.
-func nearTopics(ctx context.Context, cfg Config, adm *kadm.Client, plan TopicPlan) (map[string]string, error) {
+func nearTopics(ctx context.Context, cfg Config, client *kgo.Client, plan TopicPlan) (map[string]string, error) {
 	ours := func(t Topic) bool { return t.Kind.Own() }
 	if all(plan.Missing, ours) {
 		return nil, nil
 	}
-	details, err := adm.ListTopics(ctx)
+	names, err := allTopics(ctx, client)
 	if err != nil {
 		return nil, cfg.Explain("list the topics", err)
 	}
-	names := slices.DeleteFunc(details.Names(), func(name string) bool {
+	names = slices.DeleteFunc(names, func(name string) bool {
 		return slices.ContainsFunc(plan.want, func(t Topic) bool { return ours(t) && t.Name == name })
 	})
 	near := map[string]string{}
@@ -99,6 +99,28 @@ func nearTopics(ctx context.Context, cfg Config, adm *kadm.Client, plan TopicPla
 		}
 	}
 	return near, nil
+}
+
+// allTopics names the topics of the cluster, in order. It asks a broker and not the
+// client, which would remember for a while that nothing else is there, also when it
+// has been created meanwhile.
+func allTopics(ctx context.Context, client *kgo.Client) ([]string, error) {
+	err := errors.New("no broker is known")
+	for _, broker := range client.DiscoveredBrokers() {
+		var answer kmsg.Response
+		if answer, err = broker.RetriableRequest(ctx, kmsg.NewPtrMetadataRequest()); err != nil {
+			continue
+		}
+		var names []string
+		for _, topic := range answer.(*kmsg.MetadataResponse).Topics {
+			if topic.Topic != nil && !topic.IsInternal {
+				names = append(names, *topic.Topic)
+			}
+		}
+		slices.Sort(names)
+		return names, nil
+	}
+	return nil, err
 }
 
 // NearTexts asks of each missing topic that is called nearly like another one whether
