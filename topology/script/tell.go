@@ -136,7 +136,7 @@ func (t *Teller) letter(l topology.Letter) {
 	if l.Status != "" {
 		text += " " + string(l.Status)
 	}
-	if l.Failure != nil {
+	if l.Failure != nil && l.Failure.Name != string(l.Status) {
 		text += " " + l.Failure.Name
 	}
 	t.line("  %s", text)
