@@ -135,7 +135,7 @@ checkout) against a Kafka cluster, until they are stopped. They put on a load if
 
 They are ordinary Kafka clients: the story's topics must exist (rondo topics
 apply). Their own topic services.ledger, in which they write down what they did,
-they create.`,
+they create. They wait for brokers that go away.`,
 		Example: `  rondo demo services --brokers localhost:9092 --rate 10
   rondo demo services overheat-guard --seed 42`,
 		Args: atMostOne("STORY"),
@@ -203,7 +203,7 @@ func runServices(ctx context.Context, s *story.Story, brokers []string, seed uin
 	if err := createLedger(ctx, s.Name(), brokers); err != nil {
 		return err
 	}
-	cast, err := s.Open(services.Config{Brokers: brokers, Schemas: schemas, Seed: seed, Group: s.Name(), Log: log})
+	cast, err := s.Open(services.Config{Brokers: brokers, Schemas: schemas, Seed: seed, Group: s.Name(), Log: log, Presence: services.NewPresence(log)})
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,10 @@ type Config struct {
 	Group   string       // begins the names of the services' consumer groups
 	Journal Journal      // hears of every event that was written; nil: nobody
 	Log     *slog.Logger // for records that a service cannot use; nil: nobody hears
+
+	// Presence says when brokers are away, for which the services wait without end.
+	// nil: what cannot be written for a minute fails its service.
+	Presence *Presence
 }
 
 func (cfg Config) logger() *slog.Logger {
@@ -45,6 +49,7 @@ type Post struct {
 	outbox   *outbox
 	ctx      context.Context // ended by Fail
 	fail     context.CancelCauseFunc
+	parting  time.Duration // for what is to be written when it ends
 }
 
 // OpenPost opens a post that takes the records of topics, as a member of a group
@@ -59,8 +64,12 @@ func OpenPost(cfg Config, name string, take func(*kgo.Record, *Task), topics ...
 		kgo.SeedBrokers(cfg.Brokers...),
 		kgo.ClientID("demo-" + name),
 		kgo.ProducerLinger(0),
-		kgo.RecordDeliveryTimeout(time.Minute),
 		kgo.MetadataMinAge(100 * time.Millisecond),
+	}
+	if cfg.Presence != nil {
+		options = append(options, kgo.WithHooks(cfg.Presence))
+	} else {
+		options = append(options, kgo.RecordDeliveryTimeout(time.Minute))
 	}
 	if len(topics) > 0 {
 		options = append(options, p.reading()...)
@@ -69,7 +78,10 @@ func OpenPost(cfg Config, name string, take func(*kgo.Record, *Task), topics ...
 	if err != nil {
 		return nil, fmt.Errorf("open the client of %s: %w", name, err)
 	}
-	p.client = client
+	p.client, p.parting = client, time.Minute
+	if cfg.Presence != nil {
+		p.parting = partingTime
+	}
 	p.progress.mark = func(r *kgo.Record) { client.MarkCommitRecords(r) }
 	p.outbox = newOutbox(client, cfg.Journal, p.fail)
 	return p, nil
@@ -132,7 +144,9 @@ func (p *Post) poll() {
 
 // finish sends what waits, commits, and tells why the post stopped.
 func (p *Post) finish() error {
+	stop := giveUpAfter(p.parting, p.client)
 	p.outbox.close()
+	stop()
 	if cause := context.Cause(p.ctx); !errors.Is(cause, context.Canceled) {
 		return fmt.Errorf("service %s: %w", p.Name, cause)
 	}
