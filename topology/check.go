@@ -10,7 +10,7 @@ import (
 
 // checker finds what is wrong with a definition as a whole: names that are not
 // declared, jumps that lead nowhere, rules that words keep with each other. It
-// looks into no expression.
+// looks into no expression but those that were not marked as such.
 type checker struct {
 	*findings
 	def      *Definition
@@ -18,6 +18,7 @@ type checker struct {
 	outline  *outline
 	flow     *flow
 	raised   *raised
+	blind    map[*Rule]bool // of which it was said that none can tell whose an event is
 	messages map[string]*Message
 	names    []string // of the messages, in the order of the file
 	gaps     *gaps
@@ -30,7 +31,7 @@ func newChecker(def *Definition, p *parser) *checker {
 	o := newOutline(def)
 	c := &checker{
 		findings: p.findings, def: def, p: p,
-		outline: o, flow: newFlow(o), messages: map[string]*Message{}, gaps: p.gaps,
+		outline: o, flow: newFlow(o), messages: map[string]*Message{}, blind: map[*Rule]bool{}, gaps: p.gaps,
 	}
 	for _, m := range def.Messages {
 		c.messages[m.Name] = m

@@ -3,15 +3,18 @@ package topology
 import (
 	"fmt"
 	"slices"
+
+	"rondo/topology/expr"
 )
 
 // lint warns of what is legal but hardly meant. Of steps and messages of which a
 // part was not understood it says nothing.
 func (c *checker) lint() {
 	c.lintMessages()
+	c.lintMessageRetries()
 	c.lintErrors()
 	c.lintCompensations()
-	c.lintPaths()
+	c.lintUnmarked()
 	c.lintAgain()
 	for _, s := range c.outline.steps {
 		if s.unknown {
@@ -62,11 +65,16 @@ func (c *checker) unused(m *Message) {
 // only the nearest hundred before m are looked at.
 func shadow(earlier []*Message, m *Message, read map[string]bool) *Message {
 	for _, e := range earlier[max(0, len(earlier)-100):] {
-		if read[e.Name] && !e.unknown && e.When == nil && e.Topic == m.Topic && e.Type == m.Type {
+		if read[e.Name] && !e.unknown && e.takesAll(m) && e.Topic == m.Topic && e.Type == m.Type {
 			return e
 		}
 	}
 	return nil
+}
+
+// takesAll reports whether the `when` of a message holds wherever that of another does.
+func (m *Message) takesAll(of *Message) bool {
+	return m.When == nil || of.When != nil && m.When.Text == of.When.Text
 }
 
 func (c *checker) usedMessages() (read, written map[string]bool) {
@@ -245,18 +253,27 @@ func (c *checker) nothingUndoes() bool {
 	})
 }
 
-// lintPaths warns of literals that read like an expression.
-func (c *checker) lintPaths() {
-	known := map[string]bool{}
-	for _, name := range append(c.variables(), builtInVariables()...) {
-		known[name] = true
+// unmarkedMax is how many literals are tried as expressions: more than a person writes.
+const unmarkedMax = 2000
+
+// lintUnmarked warns of literals that read like an expression, and are one over the
+// names that there are.
+func (c *checker) lintUnmarked() {
+	if len(c.p.unmarked) == 0 {
+		return
 	}
-	for _, l := range c.p.paths {
-		first := looksLikePath.FindStringSubmatch(l.text)[1]
-		if known[first] {
-			c.warn(l.at, codeForgottenEquals, fmt.Sprintf("this is the text `%s`, not a value", l.text)).
-				help("write =" + l.text + " for the value, or \"" + l.text + "\" if the text is meant")
+	scope := expr.NewScope(append(c.variables(), builtInVariables()...)...)
+	rows := map[string]expr.Type{}
+	for _, t := range c.def.Tables {
+		rows[t.Name] = expr.Type{}
+	}
+	scope = scope.WithTables(rows)
+	for _, l := range c.p.unmarked[:min(len(c.p.unmarked), unmarkedMax)] {
+		if program, issues := expr.Compile(l.text, scope); len(issues) > 0 || len(program.Reads()) == 0 {
+			continue
 		}
+		c.warn(l.at, codeForgottenEquals, fmt.Sprintf("this is the text `%s`, not a value", l.text)).
+			help("write =" + l.text + " for the value, or " + quoteYAML(l.text) + " if the text is meant")
 	}
 }
 
@@ -276,7 +293,10 @@ func (c *checker) mayWait() bool {
 	if c.gaps.mayHave("again", "start", "anytime", "do", "catch", "keep") {
 		return true
 	}
-	reached := c.flow.reached(c.flow.roots...)
+	begin := slices.DeleteFunc(slices.Clone(c.flow.roots), func(n int) bool {
+		return slices.Contains(c.outline.anytime, c.flow.nodes[n].step) // which only take what comes while something waits
+	})
+	reached := c.flow.reached(begin...)
 	return slices.ContainsFunc(c.outline.steps, func(s *Step) bool {
 		return (s.waits() != "" || s.unknown) && reached[c.flow.of[s]]
 	})
@@ -368,8 +388,29 @@ func (c *checker) lintRetry(s *Step) {
 	if m := c.messages[a.Message]; m == nil || m.Timeout != nil || m.unknown {
 		return
 	}
-	c.warn(spanOf(s.Retry.Pos, "retry"), codeRetryNeverHappens, "without a `timeout` no attempt ever fails, so none is made again").
+	c.neverRetried(s.Retry)
+}
+
+func (c *checker) neverRetried(r *Retry) {
+	c.warn(spanOf(r.Pos, "retry"), codeRetryNeverHappens, "without a `timeout` no attempt ever fails, so none is made again").
 		help("add a `timeout`: the time that one attempt has")
+}
+
+// lintMessageRetries is lintRetry for the attempts that a message has for all calls
+// that send it.
+func (c *checker) lintMessageRetries() {
+	called, timed := map[string]bool{}, map[string]bool{}
+	for _, s := range c.outline.steps {
+		if a, ok := s.Action.(*Send); ok && (len(a.Await) > 0 || s.unknown) {
+			called[a.Message] = true
+			timed[a.Message] = timed[a.Message] || s.Timeout != nil || s.Retry != nil || s.unknown
+		}
+	}
+	for _, m := range c.def.Messages {
+		if m.Retry != nil && m.Timeout == nil && !m.unknown && called[m.Name] && !timed[m.Name] && slices.Equal(m.Retry.Errors, []string{errorTimeout}) {
+			c.neverRetried(m.Retry)
+		}
+	}
 }
 
 func (c *checker) lintAlternatives(s *Step) {
@@ -392,16 +433,33 @@ func (c *checker) lintRules(rules []*Rule) {
 	}
 }
 
-// lintOrder warns of alternatives behind one that always holds.
+// lintOrder warns of the first alternative that is never taken: it stands behind one
+// that always holds, or behind one with the same condition.
 func (c *checker) lintOrder(steps []*Step) {
+	asked := map[string]*Step{}
 	for i, s := range steps {
-		if s.When == nil && !s.unknown && i+1 < len(steps) {
-			c.warn(spanOf(steps[i+1].Pos, ""), codeUnreachableCase, "this alternative is never taken").
-				related(spanOf(s.Pos, ""), "this one always holds").
-				help("put the one without `when` last")
+		switch before := steps[max(0, i-1)]; {
+		case i > 0 && before.When == nil && !before.unknown:
+			f := c.neverTaken(s).related(spanOf(before.Pos, ""), "this one always holds")
+			if before.If != nil {
+				f.help("an alternative is chosen by its `when`: write that for `if`, which only leaves out what is done")
+			} else {
+				f.help("put the one without `when` last")
+			}
 			return
+		case s.When == nil:
+		case asked[s.When.Text] != nil:
+			c.neverTaken(s).related(spanOf(asked[s.When.Text].Pos, ""), "this one has the same `when`").
+				help("give it a `when` of its own, or remove it")
+			return
+		default:
+			asked[s.When.Text] = s
 		}
 	}
+}
+
+func (c *checker) neverTaken(s *Step) finding {
+	return c.warn(spanOf(s.Pos, ""), codeUnreachableCase, "this alternative is never taken")
 }
 
 // lintReach warns of steps that no way leads to: of each list the first one of
@@ -410,7 +468,7 @@ func (c *checker) lintReach(f *flow) {
 	if c.gaps.mayHave("start", "anytime", "catch") {
 		return // there may be jumps
 	}
-	reached := f.reached(f.roots...)
+	reached := f.reached(slices.Concat(f.roots, c.migrated())...)
 	for _, l := range c.outline.lists {
 		if l.owner != nil && !reached[f.of[l.owner]] {
 			continue
@@ -427,6 +485,20 @@ func (c *checker) lintReach(f *flow) {
 			w.help("remove it, or go to it with `then: " + s.Name + "`")
 		}
 	}
+}
+
+// migrated are the steps to which living instances of an older version come.
+func (c *checker) migrated() []int {
+	if c.def.Migrate == nil {
+		return nil
+	}
+	var out []int
+	for _, m := range c.def.Migrate.Steps {
+		if s := c.outline.named[m.New]; s != nil {
+			out = append(out, c.flow.of[s])
+		}
+	}
+	return out
 }
 
 // lintLoops warns of loops in which no step waits: they turn until the limit

@@ -73,8 +73,8 @@ type parser struct {
 	// faults counts what was reported of the part of the file that is being read,
 	// see whole.
 	faults int
-	// paths are literals of which the author may have forgotten the `=`.
-	paths []path
+	// unmarked are literals of which the author may have forgotten the `=`.
+	unmarked []unmarked
 }
 
 // findings collects diagnostics, each once and no more than findingsMax.

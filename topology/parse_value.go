@@ -105,6 +105,9 @@ func (p *parser) templateFields(n *yaml.Node) []Field {
 		if isEmpty(item) {
 			p.emptyField(n, entry{key, item})
 		}
+		if isPlain(item) && item.Value == key.Value {
+			p.unmarked = append(p.unmarked, unmarked{p.page.token(item), item.Value})
+		}
 		out = append(out, Field{Name: key.Value, Pos: p.page.token(key).pos, Value: p.template(item)})
 	}
 	return out
@@ -132,20 +135,27 @@ func (p *parser) templateScalar(t *Template, n *yaml.Node) {
 		p.report(p.page.token(n), codeEmptyValue, "a value is missing here").help("write `null` if that is meant")
 		return
 	}
-	if isPlain(n) && looksLikePath.MatchString(n.Value) {
-		p.paths = append(p.paths, path{p.page.token(n), n.Value})
+	if isPlain(n) && (looksLikePath.MatchString(n.Value) || looksComputed.MatchString(n.Value)) {
+		p.unmarked = append(p.unmarked, unmarked{p.page.token(n), n.Value})
 	}
 	t.Literal = p.literal(n)
 }
 
-// path is a literal that reads like an expression; see looksLikePath.
-type path struct {
+// unmarked is a literal that reads like an expression, of which the author may have
+// forgotten the `=`. One that is a single name is so only where its field has the
+// same name.
+type unmarked struct {
 	at   span
 	text string
 }
 
-// looksLikePath is a text that reads like `event.order_id`.
-var looksLikePath = regexp.MustCompile(`^([a-z][a-z0-9_]*)(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
+var (
+	// looksLikePath is a text that reads like `event.order_id`.
+	looksLikePath = regexp.MustCompile(`^([a-z][a-z0-9_]*)(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
+	// looksComputed is one with an operator, a call or an index, like `n + 1`, `size(items)`
+	// or `items[0]`. Sentences have these too: whether all names in it are known decides.
+	looksComputed = regexp.MustCompile("^[a-z(!-].*( ([-+*/%<>?]|[<>=!]=|&&|[|][|]|in) |\\(.*\\)$|\\[.*\\]|\\.`.+`)")
+)
 
 // The scalars of YAML 1.2's core schema, and what only looks like one of its
 // numbers.

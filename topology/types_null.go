@@ -236,6 +236,9 @@ func (n *nullness) guards(o *outline, out map[int][]gen) {
 			ifTrue, _ := expr.NotNull(a.Until.Text)
 			know(n.flow.heard[s], ifTrue)
 		}
+		if s.Compensate != nil && s.Compensate.If != nil && onlyWhenDone.MatchString(s.Compensate.If.Text) {
+			know(n.flow.body[s.Compensate], outcomesSet(s))
+		}
 		for _, steps := range alternativeLists(s) {
 			if refused := n.refused(steps, know); n.flow.none[s] != 0 {
 				know(n.flow.none[s], refused)
@@ -245,6 +248,34 @@ func (n *nullness) guards(o *outline, out map[int][]gen) {
 	for _, steps := range o.roots {
 		n.refused(steps, know)
 	}
+}
+
+// onlyWhenDone matches the `if` of a compensation that leaves the doubtful out.
+var onlyWhenDone = regexp.MustCompile(`^\s*undoes\.done\s*($|&&)`)
+
+// outcomesSet are the variables that every outcome of a call sets, but for those that
+// say that nothing was done.
+func outcomesSet(s *Step) []string {
+	var names []string
+	first := true
+	for _, alternatives := range alternativeLists(&Step{Action: s.Action}) {
+		for _, a := range alternatives {
+			if _, refused := a.Action.(*Raise); refused {
+				continue
+			}
+			set := func(name string) bool {
+				return slices.ContainsFunc(a.Set, func(of Assignment) bool { return of.Name == name && !isNull(of.Value) })
+			}
+			if first {
+				for _, of := range a.Set {
+					names = append(names, of.Name)
+				}
+			}
+			first = false
+			names = slices.DeleteFunc(names, func(name string) bool { return !set(name) })
+		}
+	}
+	return names
 }
 
 // refused goes through alternatives in their order: where one is asked, those
@@ -432,13 +463,27 @@ func (t *typer) nullReads(e *Expr, s *sight, at place, program *expr.Program, co
 			continue
 		}
 		place, length := t.readPlace(e, name, issues[0])
-		var related []diag.Related
-		if first, ok := t.nulls.first[name]; ok {
-			related = append(related, first)
-		}
-		f := t.warn(span{place, length}, codeMaybeNull, fmt.Sprintf("`%s` may still be null here, and then this fails", name)).
-			help("set it before on every way, for example where the instance begins; or write coalesce(" + name + ", …)")
-		f.d.Related = related
+		t.warnOfNull(name, span{place, length})
+	}
+}
+
+// notNull warns where an expression is a variable that may still be null, in a place
+// that needs a value.
+func (t *typer) notNull(e *Expr, s *sight, at place) {
+	if e == nil || !t.reporting {
+		return
+	}
+	name := strings.TrimSpace(e.Text)
+	if _, local := s.locals[name]; !local && t.nulls.maybeNull(name, at) {
+		t.warnOfNull(name, span{e.Pos, len([]rune(e.Text))})
+	}
+}
+
+func (t *typer) warnOfNull(name string, at span) {
+	f := t.warn(at, codeMaybeNull, fmt.Sprintf("`%s` may still be null here, and then this fails", name)).
+		help("set it before on every way, for example where the instance begins; or write coalesce(" + name + ", …)")
+	if first, ok := t.nulls.first[name]; ok {
+		f.d.Related = append(f.d.Related, first)
 	}
 }
 

@@ -125,6 +125,7 @@ func (t *typer) when(w *When, s *sight, at place) {
 // must reports an expression that never gives what is needed.
 func (t *typer) must(e *Expr, s *sight, at place, needed expr.Type, what string) {
 	of := t.expr(e, s, at)
+	t.notNull(e, s, at)
 	if t.reporting && !needed.Accepts(of) {
 		t.report(e.Pos, len([]rune(e.Text)), expr.IssueWrongKind, fmt.Sprintf("%s is needed here, but this is %s", what, of.WithArticle()), "")
 	}
@@ -190,6 +191,7 @@ func (t *typer) loop(step *Step, a *For, s *sight, at place) {
 	inner := s
 	if a.In != nil {
 		of, _ := t.template(a.In, s, at)
+		t.notNull(a.In.Expr, s, at)
 		if t.reporting && a.In.Expr != nil && !(expr.Type{Kind: value.List}).Accepts(of) {
 			t.report(a.In.Expr.Pos, len([]rune(a.In.Expr.Text)), expr.IssueWrongKind, "`in` needs a list, but this is "+of.WithArticle(), "")
 		}

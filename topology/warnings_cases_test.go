@@ -28,10 +28,13 @@ var warningCases = []warningCase{
 		[]warned{
 			{name: "a call under a deadline", rest: "deadline: 1d\ndo: [{a: {send: Ask, await: {Told: {}}, retry: {attempts: unlimited}}}]"},
 			{name: "a call in a block that has a time", rest: `do: [{b: {timeout: 1m, do: [{a: {send: Ask, await: {Told: {}}, retry: {attempts: 3}}}]}}]`},
+			{name: "a retry of the message, and no time anywhere", rest: "messages: {Go: {topic: go}, Ask: {topic: asks, retry: {attempts: 3}}, Told: {topic: told}}\ndeadline: 1d\ndo: [{a: {send: Ask, await: {Told: {}}}}]"},
 			{name: "a time of all attempts alone", rest: `do: [{a: {send: Ask, await: {Told: {}}, retry: {within: 1m}}}]`},
 		},
 		[]warned{
 			{name: "a time of the message", rest: "messages: {Go: {topic: go}, Ask: {topic: asks, timeout: 3s}, Told: {topic: told}}\ndo: [{a: {send: Ask, await: {Told: {}}, retry: {attempts: 3}}}]"},
+			{name: "a retry of the message after another error", rest: "messages: {Go: {topic: go}, Ask: {topic: asks, retry: {errors: [busy]}}, Told: {topic: told}, Refused: {topic: told}}\ndeadline: 1d\ndo: [{a: {send: Ask, await: {Told: {}, Refused: {raise: busy}}}}]"},
+			{name: "a retry of a message that is only sent so far", rest: "messages: {Go: {topic: go}, Ask: {topic: asks, retry: {attempts: 3}}}\ndo: [{a: {send: Ask}}]"},
 			{name: "after an error that an outcome raises", rest: "deadline: 1d\ndo: [{a: {send: Ask, await: {Told: {}, Refused: {raise: busy}}, retry: {errors: [busy]}}}]"},
 			{name: "a retry of the message, a time of the step", rest: "messages: {Go: {topic: go}, Ask: {topic: asks, retry: {attempts: 3}}, Told: {topic: told}}\ndo: [{a: {send: Ask, await: {Told: {}}, timeout: 1s}}]"},
 		}},
@@ -46,6 +49,7 @@ var warningCases = []warningCase{
 		},
 		[]warned{
 			{name: "behind a child's outcome that may be of no kind", rest: `do: [{a: {run: child, await: {completed: {when: event.ok, then: good}}, timeout: 1d}}, {bad: {send: Ask, then: exit}}, {good: {wait: 1s}}]`},
+			{name: "to which instances of an older version come", rest: "migrate: {from: 1, steps: {review: old-review}}\ndo: [{a: {wait: 1s, then: c}}, {old-review: {listen: {Told: {}}, timeout: 1d}}, {c: {send: Ask}}]"},
 			{name: "behind one of two starts", rest: "start: {Go: {then: b}, Other: {}}\ndo: [{a: {wait: 1s, then: exit}}, {b: {send: Ask}}]"},
 			{name: "which only anytime jumps to", rest: "anytime: {Told: {then: b}}\ndo: [{a: {wait: 1s, then: exit}}, {b: {send: Ask}}]"},
 			{name: "which only the workflow's catch jumps to", rest: "catch: {any: {then: sorry}}\ndo: [{a: {wait: 1s, then: exit}}, {sorry: {send: Ask}}]"},
@@ -60,9 +64,11 @@ var warningCases = []warningCase{
 			{name: "of a child's start", rest: "start: {run: [{set: {order: 1}}, {when: event.x == 1, set: {order: 2}}]}\ndo: [{a: {send: Ask}}]"},
 			{name: "of an error", rest: `do: [{a: {listen: {Told: {}}, timeout: 1s, catch: {timeout: [{send: Ask}, {when: order.x == 1, send: Other}]}}}]`},
 			{name: "of an anytime", rest: "do: [{a: {wait: 1s}}]\nanytime: {Told: [{send: Ask}, {when: event.x == 1, send: Other}]}"},
+			{name: "with the condition of one before", rest: `do: [{a: {switch: [{when: order.x == 1, send: Ask}, {when: order.y == 1}, {when: order.x == 1, send: Other}]}}]`},
 			{name: "behind an if", rest: `do: [{a: {switch: [{if: order.x == 1, send: Ask}, {if: order.x == 2, send: Other}]}}]`},
 		},
 		[]warned{
+			{name: "of two messages with one condition", rest: `do: [{a: {listen: {Told: {when: event.x == 1}, Other: {when: event.x == 1}}, timeout: 1h}}]`},
 			{name: "the else comes last", rest: `do: [{a: {switch: [{when: order.x == 1, send: Other}, {send: Ask}]}}]`},
 			{name: "an error behind any, which is no order", rest: `do: [{a: {listen: {Told: {}}, timeout: 1s, catch: {any: {send: Ask}, timeout: {send: Other}}}}]`},
 		}},
@@ -77,6 +83,7 @@ var warningCases = []warningCase{
 	{codeShadowedMessage,
 		[]warned{
 			{name: "one type twice", rest: "messages: {Go: {topic: go}, A: {topic: t, type: X}, B: {topic: t, type: X}}\ndo: [{a: {listen: {A: {}, B: {}}, timeout: 1s}}]"},
+			{name: "one condition twice", rest: "messages: {Go: {topic: go}, A: {topic: t, type: X, when: event.small}, B: {topic: t, type: X, when: event.small}}\ndo: [{a: {listen: {A: {}, B: {}}, timeout: 1s}}]"},
 			{name: "the name of the first", rest: "messages: {Go: {topic: go}, A: {topic: t}, B: {topic: t, type: A}}\ndo: [{a: {listen: {A: {}, B: {}}, timeout: 1s}}]"},
 		},
 		[]warned{
@@ -158,6 +165,8 @@ var warningCases = []warningCase{
 	{codeAmbiguousAwait,
 		[]warned{
 			{name: "two branches", rest: `do: [{f: {fork: {x: [{a: {send: Ask, await: {Told: {}}, timeout: 1h}}], y: [{b: {listen: {Told: {}}, timeout: 1h}}]}}}]`},
+			{name: "loops side by side within one another, once", rest: `do: [{g: {for: {each: j, in: order.groups, parallel: 2}, do: [{f: {for: {each: i, in: j.items, parallel: 4}, do: [{a: {send: Ask, await: {Told: {}}, timeout: 1h}}]}}]}}]`},
+			{name: "iterations whose when asks the event alone", rest: `do: [{f: {for: {each: i, in: order.items, parallel: 4}, do: [{a: {send: Ask, with: {i: =i}, await: {Told: {when: event.i == order.i}}, timeout: 1h}}]}}]`},
 			{name: "iterations side by side", rest: `do: [{f: {for: {each: i, in: order.items, parallel: 4}, do: [{a: {send: Ask, with: {i: =i}, await: {Told: {}}, timeout: 1h}}]}}]`},
 		},
 		[]warned{
@@ -172,12 +181,14 @@ var warningCases = []warningCase{
 		[]warned{
 			{name: "one decision", rest: "again: never\ndo: [{a: {send: Ask}}]"},
 			{name: "a child that is not awaited, branches and loops", rest: "again: never\ndo: [{a: {run: child}}, {b: {fork: {x: [{c: {send: Ask}}], y: [{d: {for: {each: i, in: order.items}, do: [{e: {send: Other}}]}}]}}}]"},
+			{name: "a wait that only anytime leads to, when nothing lives any more", rest: "again: never\ndo: [{a: {send: Ask}}]\nanytime: {Told: {do: [{w: {wait: 1h}}]}}"},
 			{name: "several starts and tables", rest: "again: never\ntables: {prices: {topic: prices}}\nstart: {Go: {set: {order: 1}}, Other: {set: {order: 2}}}\ndo: [{a: {send: Ask, with: {x: \"=lookup('prices', key)\"}}}]"},
 			{name: "a schedule", rest: "again: never\nstart: {every: 1h}\ndo: [{a: {send: Ask}}]"},
 		},
 		[]warned{
 			{name: "kept", rest: "again: never\nkeep: 1h\ndo: [{a: {send: Ask}}]"},
 			{name: "not said", rest: "do: [{a: {send: Ask}}]"},
+			{name: "an anytime beside a wait", rest: "again: never\ndo: [{a: {wait: 1h}}]\nanytime: {Told: {send: Ask}}"},
 			{name: "a wait in a catch", rest: "again: never\ndo: [{a: {if: order.x == 1, raise: oops}}]\ncatch: {oops: {do: [{w: {wait: 1h}}, {e: {end: complete}}]}}"},
 		}},
 	{codeMaybeNull,
@@ -191,10 +202,17 @@ var warningCases = []warningCase{
 			{name: "the compensation of a call in doubt", rest: `do: [{a: {send: Ask, await: {Told: {set: {p: =event.p}}}, timeout: 1h, compensate: {send: Other, with: {x: =p.id}}}}]`},
 			{name: "a child's outcome may be of no kind", rest: `do: [{f: {run: child, await: {completed: {when: event.ok, set: {n: =event.n}}}, timeout: 1h}}, {g: {send: Ask, with: {x: =n + 1}}}]`},
 			{name: "a loop over a list that may be empty", rest: "start: {Go: {set: {order: =event, n: null}}}\ndo: [{f: {for: {each: i, in: order.items}, do: [{a: {set: {n: =i.n}}}]}}, {g: {send: Ask, with: {x: =n + 1}}}]"},
+			{name: "a time", rest: `do: [{a: {if: order.x == 1, set: {t: =now}}}, {b: {wait: =t}}]`},
+			{name: "a list to go through", rest: `do: [{a: {if: order.x == 1, set: {ts: =order.ts}}}, {b: {for: {each: t, in: ts}, do: [{c: {send: Ask}}]}}]`},
+			{name: "the name of a step", rest: `do: [{a: {if: order.x == 1, set: {t: b}}}, {b: {wait: 1s, then: =t}}]`},
+			{name: "the compensation of a call that may be refused, which asks something else", rest: `do: [{a: {send: Ask, await: {Told: {set: {p: =event.p}}, Refused: {raise: no}}, timeout: 1h, compensate: {if: order.x == 1, send: Other, with: {x: =p.id}}}}]`},
 			{name: "a jump over the step that sets it", rest: `do: [{e: {if: order.x == 1, then: g}}, {f: {set: {n: 3}}}, {g: {send: Ask, with: {x: =n + 1}}}]`},
 		},
 		[]warned{
 			{name: "every outcome sets it", rest: `do: [{a: {send: Ask, await: {Told: {set: {p: =event.p}}, Refused: {set: {p: 0}}}, timeout: 1h}}, {b: {send: Other, with: {p: =p * 2}}}]`},
+			{name: "the compensation of what was done", rest: `do: [{a: {send: Ask, await: {Told: {set: {p: =event.p}}, Refused: {raise: no}}, timeout: 1h, compensate: {if: undoes.done, send: Other, with: {x: =p.id}}}}]`},
+			{name: "a list and a time that are there", rest: `do: [{a: {set: {t: =now, ts: =order.ts}}}, {b: {wait: =t}}, {c: {for: {each: i, in: ts}, do: [{d: {send: Ask}}]}}]`},
+			{name: "a field that is asked for", rest: `do: [{a: {if: order.x == 1, set: {t: =order.t}}}, {b: {send: Ask, with: {x: "=t.?id.orValue(1)"}}}]`},
 			{name: "read as it is", rest: `do: [{a: {send: Ask, await: {Told: {set: {p: =event.p}}, Refused: {}}, timeout: 1h}}, {b: {send: Other, with: {p: =p}}}]`},
 			{name: "the step's if asks", rest: `do: [{a: {send: Ask, await: {Told: {set: {p: =event.p}}, Refused: {}}, timeout: 1h}}, {b: {if: p != null, set: {q: =p.a}, send: Other, with: {p: =p * 2}}}]`},
 			{name: "a when asks", rest: `do: [{a: {send: Ask, await: {Told: {set: {p: =event.p}}, Refused: {}}, timeout: 1h}}, {b: {switch: [{when: p != null && p > 3, send: Other, with: {p: =p * 2}}, {send: Go}]}}]`},
@@ -214,12 +232,20 @@ var warningCases = []warningCase{
 			{name: "a field of a variable", rest: `do: [{a: {send: Ask, with: {id: order.id}}}]`},
 			{name: "a header", rest: `do: [{a: {send: Ask, headers: {trace: event.trace}}}]`},
 			{name: "an error's message", rest: "do: [{a: {wait: 1h}}]\ncatch: {any: {end: {fail: x, message: error.message}}}"},
+			{name: "a sum", rest: "start: {Go: {set: {n: 0}}}\ndo: [{a: {send: Ask, set: {n: n + 1}}}]"},
+			{name: "a product", rest: `do: [{a: {send: Ask, with: {n: order.total * 2}}}]`},
+			{name: "a call", rest: `do: [{a: {send: Ask, with: {n: size(order.items)}}}]`},
+			{name: "an index", rest: "do:\n  - a:\n      send: Ask\n      with:\n        n: order.items[0].id"},
+			{name: "an odd name", rest: "do:\n  - a:\n      send: Ask\n      with:\n        n: order.`order-id`"},
+			{name: "a variable in a field of its name", rest: `do: [{a: {send: Ask, with: {order: order}}}]`},
 			{name: "what a loop collects", rest: `do: [{f: {for: {each: i, in: order.items}, do: [{a: {set: {v: =i.v}}}], collect: {vs: i.v}}}]`},
 		},
 		[]warned{
 			{name: "quoted", rest: `do: [{a: {send: Ask, with: {id: "order.id"}}}]`},
 			{name: "a file, a host, a version", rest: `do: [{a: {send: Ask, with: {f: report.pdf, h: shop.example.com, v: v1.2.3}}}]`},
-			{name: "sentences", rest: `do: [{a: {send: Ask, with: {s: order was placed, t: see order.id for more}}}]`},
+			{name: "sentences", rest: `do: [{a: {send: Ask, with: {s: order was placed, t: see order.id for more, u: order + delivery, v: order (new), w: "order in transit"}}}]`},
+			{name: "words joined by hyphens", rest: `do: [{a: {send: Ask, with: {s: order-key, t: order/now}}}]`},
+			{name: "the name of a variable in another field", rest: `do: [{a: {send: Ask, with: {kind: order}}}]`},
 		}},
 	{codeCutExpression,
 		[]warned{

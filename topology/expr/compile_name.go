@@ -81,7 +81,11 @@ func (c *compiler) field(operand ast.Expr, name string, at span, optional bool) 
 		out.kinds = kAny
 	}
 	out.typ, out.kinds = c.fieldType(of, name, at, out.kinds)
-	if of.kinds&(kMap|kOptional) == 0 && o != node(broken) {
+	fits := kMap | kOptional
+	if optional {
+		fits |= kNull // of which the field is none
+	}
+	if of.kinds&fits == 0 && o != node(broken) {
 		c.report(at, IssueWrongKind, labelOr(of.label, "this")+" is "+of.kinds.withArticle()+" and has no field `"+name+"`", memberHelp(name))
 	}
 	return &fieldNode{operand: o, label: labelOr(of.label, "the map"), name: name, optional: optional, at: at}, out
