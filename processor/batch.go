@@ -74,7 +74,7 @@ func newBatch(t *tenure) *batch {
 	return &batch{
 		tenure:  t,
 		overlay: t.beginOverlay(),
-		staged:  make(map[string]cached),
+		staged:  make(map[string]cached, t.usual),
 		load:    make(map[input]int),
 		began:   t.lane.shared.clock(),
 		limit:   limit,
@@ -401,7 +401,7 @@ func (b *batch) apply() error {
 	for key, staged := range b.staged {
 		t.cache.put(key, staged)
 	}
-	t.lazyUntil = time.Time{}
+	t.usual, t.lazyUntil = len(b.staged), time.Time{}
 	b.desksKept()
 	b.tally.report(t.lane.shared.metrics)
 	return nil

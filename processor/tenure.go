@@ -43,6 +43,7 @@ type tenure struct {
 	// lazyUntil is when positions that moved without anything to write are
 	// committed at the latest; zero if there are none.
 	lazyUntil time.Time
+	usual     int // instances that the last applied batch had changed
 
 	definitions *definitionSet       // by which the desks of this partition were looked at last
 	missing     map[string]time.Time // definitions that timers wait for, and when that was said

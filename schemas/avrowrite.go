@@ -398,7 +398,7 @@ func text(n *node, v value.Value) (any, bool, *dataError) {
 	if !utf8.ValidString(s) {
 		return nil, false, unfit("the text is not valid UTF-8")
 	}
-	return s, true, nil
+	return v, true, nil // not s, which would have to be put into memory of its own
 }
 
 func symbol(n *node, v value.Value) (any, bool, *dataError) {

@@ -6,6 +6,8 @@ type changes struct {
 	list  []change
 	index map[string]int
 	bytes int
+
+	expected int // for how many there is room from the start
 }
 
 type change struct {
@@ -37,7 +39,7 @@ func (c *changes) set(now change) {
 		return
 	}
 	if c.index == nil {
-		c.index = make(map[string]int)
+		c.index, c.list = make(map[string]int, c.expected), make([]change, 0, c.expected)
 	}
 	now.name = string(now.key)
 	c.index[now.name] = len(c.list)

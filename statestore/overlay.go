@@ -25,7 +25,7 @@ func (o *Overlay) Above() *Overlay {
 	if o.above != nil {
 		o.above.Discard()
 	}
-	above := &Overlay{partition: o.partition, below: o, closed: o.closed}
+	above := &Overlay{partition: o.partition, below: o, closed: o.closed, changes: changes{expected: o.partition.usual}}
 	if !o.closed {
 		o.above = above
 	}
@@ -122,6 +122,7 @@ var errBelow = errors.New("the changes beneath are not applied yet")
 
 // lift closes the lowest overlay and leaves what lies upon it.
 func (o *Overlay) lift() {
+	o.partition.usual = o.Len()
 	o.closed, o.partition.open = true, o.above
 	if o.above != nil {
 		o.above.below, o.above = nil, nil

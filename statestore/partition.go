@@ -23,6 +23,7 @@ type Partition struct {
 	queue  *queue // nil until asked for
 	recent recentDues
 	open   *Overlay // the lowest; others may lie upon it
+	usual  int      // keys that the last applied overlay had changed
 }
 
 func newPartition(s *Store, number int32) *Partition {
@@ -261,6 +262,6 @@ func (p *Partition) Begin() *Overlay {
 	if p.open != nil {
 		p.open.Discard()
 	}
-	p.open = &Overlay{partition: p}
+	p.open = &Overlay{partition: p, changes: changes{expected: p.usual}}
 	return p.open
 }
