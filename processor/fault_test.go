@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -89,7 +90,8 @@ func (c *counting) settle() {
 // topicNames are the names of the topics by Kafka's ids.
 func (a *app) topicNames() map[[16]byte]string {
 	a.t.Helper()
-	topics, err := a.admin.ListTopics(a.t.Context())
+	admin := kadm.NewClient(a.cluster.Client(a.t)) // the app's remembers for a moment which topics there were
+	topics, err := admin.ListTopics(a.t.Context())
 	if err != nil {
 		a.t.Fatal(err)
 	}
