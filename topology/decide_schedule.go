@@ -52,14 +52,18 @@ func (c *compiler) schedule() {
 	c.plan.schedule = out
 }
 
-// next is the first time after t at which s fires; false if there is none.
+// next is the first time after t at which s fires; false if there is none that an
+// Instant can be: behind the last one, which only a damaged record can hold, they
+// would begin anew with the first.
 func (s *schedule) next(t Instant) (Instant, bool) {
 	if s.cron == nil {
 		every := Instant(s.every / time.Millisecond)
-		return t - mod(t, every) + every, true
+		next := t - mod(t, every) + every
+		return next, next > t
 	}
 	at, ok := s.cron.Next(t.Time(), s.zone)
-	return InstantOf(at), ok
+	next := InstantOf(at)
+	return next, ok && next > t
 }
 
 // mod is the rest of t by every, never negative.
