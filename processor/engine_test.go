@@ -3,11 +3,15 @@ package processor_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -225,6 +229,60 @@ func TestBadInputBecomesADeadLetterAndThePartitionGoesOn(t *testing.T) {
 }
 
 // Nodes come and go under load, with and without their local stores.
+// Each client of a node connects by the brokers of its configuration first: for the
+// checks, for the definitions, for the topics.
+func TestNodeThatIsToldToStopWhileItStartsEndsInOrder(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, cluster *kafkatest.Cluster) {
+		a := newApp(t, cluster, patient)
+		a.create(nil)
+		for first := range 3 {
+			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			defer stop()
+			config := a.config
+			config.DataDir, config.Metrics = t.TempDir(), prometheus.NewRegistry()
+			config.Brokers = []string{passThrough(t, cluster.Addrs[0], func(connection int) {
+				if connection == first {
+					stop()
+				}
+			})}
+			node, err := processor.NewNode(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := node.Run(ctx); err != nil || !errors.Is(ctx.Err(), context.Canceled) {
+				t.Errorf("stopped at connection %d: the node says %v, its context %v", first, err, ctx.Err())
+			}
+		}
+	})
+}
+
+// passThrough listens for connections to a broker and tells the number of each, from
+// zero, before it lets it through.
+func passThrough(t *testing.T, to string, arrives func(connection int)) (address string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for n := 0; ; n++ {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			arrives(n)
+			far, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(far, near); _ = far.Close() }()
+			go func() { _, _ = io.Copy(near, far); _ = near.Close() }()
+		}
+	}()
+	return listener.Addr().String()
+}
+
 func TestNodesJoinAndLeaveUnderLoad(t *testing.T) {
 	kafkatest.Each(t, func(t *testing.T, cluster *kafkatest.Cluster) {
 		a := newApp(t, cluster, patient)

@@ -77,7 +77,7 @@ func NewNode(config Config) (*Node, error) {
 // that the node could not start, or lost what it cannot work without.
 func (n *Node) Run(ctx context.Context) error {
 	if err := n.preflight(ctx); err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	n.doing("opening the local store")
 	config := n.store
@@ -89,9 +89,18 @@ func (n *Node) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = n.runWith(ctx, store)
+	err = unlessStopped(ctx, n.runWith(ctx, store))
 	if closing := store.Close(); closing != nil {
 		err = errors.Join(err, fmt.Errorf("close the local store: %w", closing))
+	}
+	return err
+}
+
+// unlessStopped is err; nil if it only says that the node was told to stop while it
+// was still starting.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
 	}
 	return err
 }
