@@ -105,7 +105,7 @@ func (p *parser) templateFields(n *yaml.Node) []Field {
 		if isEmpty(item) {
 			p.emptyField(n, entry{key, item})
 		}
-		if isPlain(item) && item.Value == key.Value {
+		if isPlain(item) && (item.Value == key.Value || item.Value == "key" && namesIdentity.MatchString(key.Value)) {
 			p.unmarked = append(p.unmarked, unmarked{p.page.token(item), item.Value})
 		}
 		out = append(out, Field{Name: key.Value, Pos: p.page.token(key).pos, Value: p.template(item)})
@@ -143,7 +143,7 @@ func (p *parser) templateScalar(t *Template, n *yaml.Node) {
 
 // unmarked is a literal that reads like an expression, of which the author may have
 // forgotten the `=`. One that is a single name is so only where its field has the
-// same name.
+// same name, or, being `key`, where the field is an identity.
 type unmarked struct {
 	at   span
 	text string
@@ -155,6 +155,8 @@ var (
 	// looksComputed is one with an operator, a call or an index, like `n + 1`, `size(items)`
 	// or `items[0]`. Sentences have these too: whether all names in it are known decides.
 	looksComputed = regexp.MustCompile("^[a-z(!-].*( ([-+*/%<>?]|[<>=!]=|&&|[|][|]|in) |\\(.*\\)$|\\[.*\\]|\\.`.+`)")
+	// namesIdentity is a field that mostly holds the key of an instance, like `order_id`.
+	namesIdentity = regexp.MustCompile("(^|_)(id|key)$|[a-z](Id|ID|Key)$")
 )
 
 // The scalars of YAML 1.2's core schema, and what only looks like one of its

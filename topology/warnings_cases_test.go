@@ -238,6 +238,8 @@ var warningCases = []warningCase{
 			{name: "an index", rest: "do:\n  - a:\n      send: Ask\n      with:\n        n: order.items[0].id"},
 			{name: "an odd name", rest: "do:\n  - a:\n      send: Ask\n      with:\n        n: order.`order-id`"},
 			{name: "a variable in a field of its name", rest: `do: [{a: {send: Ask, with: {order: order}}}]`},
+			{name: "the key as an identity", rest: `do: [{a: {send: Ask, with: {order_id: key}}}]`},
+			{name: "the key as an identity, otherwise written", rest: `do: [{a: {send: Ask, with: {orderId: key}}}]`},
 			{name: "what a loop collects", rest: `do: [{f: {for: {each: i, in: order.items}, do: [{a: {set: {v: =i.v}}}], collect: {vs: i.v}}}]`},
 		},
 		[]warned{
@@ -245,6 +247,7 @@ var warningCases = []warningCase{
 			{name: "a file, a host, a version", rest: `do: [{a: {send: Ask, with: {f: report.pdf, h: shop.example.com, v: v1.2.3}}}]`},
 			{name: "sentences", rest: `do: [{a: {send: Ask, with: {s: order was placed, t: see order.id for more, u: order + delivery, v: order (new), w: "order in transit"}}}]`},
 			{name: "words joined by hyphens", rest: `do: [{a: {send: Ask, with: {s: order-key, t: order/now}}}]`},
+			{name: "the word key in another field", rest: `do: [{a: {send: Ask, with: {kind: key, turkey: key, solid: key}}}]`},
 			{name: "the name of a variable in another field", rest: `do: [{a: {send: Ask, with: {kind: order}}}]`},
 		}},
 	{codeCutExpression,
