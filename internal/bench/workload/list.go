@@ -84,7 +84,7 @@ func All() []*Workload {
 		},
 		{
 			Name: "sleepers", Definition: "call5.yaml", Sleepers: true,
-			Short:    "call5 on an engine in whose store ten million instances wait, beside one whose store is empty",
+			Short:    "call5 on an engine in whose store millions of instances wait (--sleepers), beside one whose store is empty",
 			Compares: "engines whose work grows with what waits",
 			Inputs:   []string{topicBegin, topicReplies}, Outputs: []string{topicCommands, topicDone},
 			Records: 6, Steps: 5, Sequential: true, Closed: []int{128, 512}, Open: []float64{1000}, open: openCalls(5),
